@@ -1,0 +1,14 @@
+namespace IgptCluster.Engine;
+
+/// <summary>What a <see cref="SequenceChunk"/> asked for. Memory belongs to the runner and is valid until its next step.</summary>
+public readonly record struct ChunkOutput
+{
+    /// <summary>Logits after the chunk's last token, float32 [<see cref="ModelShape.LogitCount"/>]; empty unless wanted.</summary>
+    public ReadOnlyMemory<float> Logits { get; init; }
+
+    /// <summary>Natural log-probability of each target, float32 [tokens of the chunk]; empty unless targets were given.</summary>
+    public ReadOnlyMemory<float> LogProbabilities { get; init; }
+
+    /// <summary>Sum of each wanted hidden state over the chunk's positions, float32 [layers wanted × <see cref="ModelShape.EmbeddingSize"/>], row by row.</summary>
+    public ReadOnlyMemory<float> PooledSums { get; init; }
+}

@@ -1,0 +1,25 @@
+namespace IgptCluster.Engine;
+
+/// <summary>Consecutive input tokens of one sequence that one step feeds: a single token when decoding, more when prefilling.</summary>
+public sealed record SequenceChunk
+{
+    /// <summary>KV slot of the sequence, 0 … <see cref="IModelRunner.SlotCount"/> − 1.</summary>
+    public required int Slot { get; init; }
+
+    /// <summary>Input position of the first token; positions before it are already in the slot.</summary>
+    public required int Start { get; init; }
+
+    /// <summary>Input token ids, at least one, each below <see cref="ModelShape.VocabularySize"/>.</summary>
+    public required ReadOnlyMemory<int> Tokens { get; init; }
+
+    /// <summary>True to return the logits that follow the last token.</summary>
+    public bool WantsLogits { get; init; }
+
+    /// <summary>
+    /// Empty, or one id per token: return the log-probability of this id after each token (temperature 1, no filter).
+    /// </summary>
+    public ReadOnlyMemory<int> Targets { get; init; }
+
+    /// <summary>Hidden states (0 … <see cref="ModelShape.LayerCount"/>) to sum over the chunk's positions, ascending; empty for none.</summary>
+    public IReadOnlyList<int> PooledLayers { get; init; } = [];
+}

@@ -1,0 +1,88 @@
+using System.Text.Json;
+
+namespace IgptCluster.Architecture.Tests;
+
+/// <summary>Who may know whom, read from each project's resolved (transitive) references.</summary>
+public sealed class ProjectReferenceTests
+{
+    static readonly string Root = FindRoot();
+
+    public static TheoryData<string, string[]> Forbidden => new()
+    {
+        { "Gateway", ["TorchSharp", "libtorch", "Model", "Silo", "Training"] },
+        { "Cli", ["TorchSharp", "libtorch", "Microsoft.Orleans", "Model", "Grains", "Silo"] },
+        { "Contracts", ["TorchSharp", "libtorch", "Google.Protobuf", "Grpc", "Protocol", "Engine", "Silo"] },
+        { "Grains", ["TorchSharp", "libtorch", "Model", "Grpc", "Google.Protobuf", "Silo"] },
+        { "Engine", ["TorchSharp", "libtorch", "Microsoft.Orleans", "Grpc", "Google.Protobuf", "Model", "Contracts", "Silo"] },
+        { "Imaging", ["TorchSharp", "libtorch", "Microsoft.Orleans", "Grpc", "Google.Protobuf", "Engine", "Silo"] },
+        { "Model", ["Microsoft.Orleans", "Grpc", "Google.Protobuf", "Microsoft.AspNetCore", "Contracts", "Imaging", "Silo"] },
+        { "Protocol", ["TorchSharp", "libtorch", "Microsoft.Orleans", "Contracts", "Silo"] },
+        { "Training", ["Microsoft.Orleans", "Grpc", "Google.Protobuf", "Silo"] },
+        { "Hosting", ["TorchSharp", "libtorch", "Model", "Silo"] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Forbidden))]
+    public void ResolvedReferences_OfProject_HoldNothingForbidden(string project, string[] forbidden)
+    {
+        string[] resolved = ResolvedLibraries(project);
+        Assert.NotEmpty(resolved);
+        var broken = resolved.Where(name => forbidden.Any(prefix => IsOrExtends(name, prefix))).ToArray();
+        Assert.True(broken.Length == 0, $"src/{project} must not depend on: {string.Join(", ", broken)}");
+    }
+
+    [Fact]
+    public void Libraries_OutsideLibtorchRunners_CopyNoNatives()
+    {
+        foreach (string project in new[] { "Model", "Gateway", "Cli" })
+        {
+            Assert.DoesNotContain(ResolvedLibraries(project), name => name.StartsWith("libtorch", StringComparison.OrdinalIgnoreCase));
+        }
+    }
+
+    [Fact]
+    public void Solution_HoldsEveryProject()
+    {
+        string solution = File.ReadAllText(Path.Combine(Root, "IgptCluster.sln"));
+        foreach (string folder in new[] { "src", "tests", "perf" })
+        {
+            foreach (string project in Directory.EnumerateFiles(Path.Combine(Root, folder), "*.csproj", SearchOption.AllDirectories))
+            {
+                Assert.Contains(Path.GetFileName(project), solution, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    static bool IsOrExtends(string name, string prefix) =>
+        name.Equals(prefix, StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith(prefix + ".", StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith(prefix + "-", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Names of all packages and projects that restore resolved for a project, its own transitive ones included; the project itself if it has none.</summary>
+    static string[] ResolvedLibraries(string project)
+    {
+        string assets = Path.Combine(Root, "artifacts", "obj", project, "project.assets.json");
+        Assert.True(File.Exists(assets), $"{assets} is missing: build the solution first");
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllText(assets));
+        return
+        [
+            .. document.RootElement.GetProperty("libraries").EnumerateObject().Select(library => library.Name.Split('/')[0]),
+            .. document.RootElement.GetProperty("project").GetProperty("frameworks").EnumerateObject()
+                .Where(framework => framework.Value.TryGetProperty("frameworkReferences", out _))
+                .SelectMany(framework => framework.Value.GetProperty("frameworkReferences").EnumerateObject().Select(reference => reference.Name)),
+        ];
+    }
+
+    static string FindRoot()
+    {
+        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "IgptCluster.sln")))
+            {
+                return folder.FullName;
+            }
+        }
+
+        throw new InvalidOperationException($"no IgptCluster.sln above {AppContext.BaseDirectory}");
+    }
+}
