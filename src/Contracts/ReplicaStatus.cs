@@ -1,0 +1,50 @@
+namespace IgptCluster.Contracts;
+
+/// <summary>A replica's load at one moment.</summary>
+[GenerateSerializer, Immutable, Alias("igpt.replica-status")]
+public sealed record ReplicaStatus
+{
+    /// <summary>The replica.</summary>
+    [Id(0)]
+    public required ReplicaId Id { get; init; }
+
+    /// <summary>Whether it can take work.</summary>
+    [Id(1)]
+    public required ReplicaState State { get; init; }
+
+    /// <summary>Name of the silo it lives on.</summary>
+    [Id(2)]
+    public required string Silo { get; init; }
+
+    /// <summary>Device it owns, <c>cpu</c> or <c>cuda:0</c>.</summary>
+    [Id(3)]
+    public required string Device { get; init; }
+
+    /// <summary>Weights' data type, <c>float32</c>.</summary>
+    [Id(4)]
+    public required string DType { get; init; }
+
+    /// <summary>KV slots in all.</summary>
+    [Id(5)]
+    public int SlotsTotal { get; init; }
+
+    /// <summary>KV slots in use.</summary>
+    [Id(6)]
+    public int SlotsUsed { get; init; }
+
+    /// <summary>Sequences that hold a slot.</summary>
+    [Id(7)]
+    public int Running { get; init; }
+
+    /// <summary>Sequences that wait for one.</summary>
+    [Id(8)]
+    public int Waiting { get; init; }
+
+    /// <summary>Tokens computed per second, lately.</summary>
+    [Id(9)]
+    public double TokensPerSecond { get; init; }
+
+    /// <summary>Why it cannot take work; empty if it can.</summary>
+    [Id(10)]
+    public string Message { get; init; } = "";
+}

@@ -1,0 +1,15 @@
+namespace IgptCluster.Contracts;
+
+/// <summary>Where a session's time went.</summary>
+/// <param name="Queue">Waiting for a KV slot.</param>
+/// <param name="Prefill">From having a slot to the first new token.</param>
+/// <param name="Decode">From the first new token to the last.</param>
+/// <param name="FirstToken">From the request to the first new token.</param>
+/// <param name="Resumptions">How often the generation was taken up again after a pause or a lost replica.</param>
+[GenerateSerializer, Immutable, Alias("igpt.session-timings")]
+public sealed record SessionTimings(
+    [property: Id(0)] TimeSpan Queue,
+    [property: Id(1)] TimeSpan Prefill,
+    [property: Id(2)] TimeSpan Decode,
+    [property: Id(3)] TimeSpan FirstToken,
+    [property: Id(4)] int Resumptions);
