@@ -20,23 +20,15 @@ public interface IReplicaGrain : IGrainWithStringKey
     [Alias("evaluate")]
     Task<EvaluationResult> EvaluateAsync(EvaluationSpec spec, CancellationToken cancellationToken = default);
 
-    /// <summary>Queues a generation; <see cref="ReadAsync"/> follows it.</summary>
-    /// <param name="session">The session it belongs to.</param>
+    /// <summary>
+    /// Generates for one session: the enumeration is the generation. The first update is empty and says that the generation is
+    /// queued; then come tokens as they are made; the last carries the result. Ending the enumeration frees the KV slot between two steps.
+    /// </summary>
+    /// <param name="session">The session it is for.</param>
     /// <param name="spec">What to generate.</param>
     /// <param name="generated">Tokens already made, after the prompt: generation goes on behind them.</param>
-    /// <exception cref="IgptException">Overloaded, NoReplica, Draining, InvalidArgument, Unsupported: nothing was queued.</exception>
-    [Alias("submit")]
-    Task SubmitAsync(SessionId session, GenerationSpec spec, int[] generated);
-
-    /// <summary>The tokens of a queued generation as they are made, once, to one reader; the last update carries the result.</summary>
-    /// <param name="session">A session given to <see cref="SubmitAsync"/>.</param>
-    /// <param name="cancellationToken">Ends the reading and the generation.</param>
-    /// <exception cref="IgptException">SessionNotFound if it was not submitted here or is already read.</exception>
-    [Alias("read")]
-    IAsyncEnumerable<SessionUpdate> ReadAsync(SessionId session, CancellationToken cancellationToken = default);
-
-    /// <summary>Stops a generation between two steps and frees its KV slot; unknown ones are ignored.</summary>
-    /// <param name="session">The session.</param>
-    [Alias("cancel")]
-    Task CancelAsync(SessionId session);
+    /// <param name="cancellationToken">Ends the generation.</param>
+    /// <exception cref="IgptException">Overloaded, NoReplica, Draining, InvalidArgument, Unsupported: before the first update, and nothing was queued.</exception>
+    [Alias("generate")]
+    IAsyncEnumerable<SessionUpdate> GenerateAsync(SessionId session, GenerationSpec spec, int[] generated, CancellationToken cancellationToken = default);
 }

@@ -47,4 +47,8 @@ public sealed record ReplicaStatus
     /// <summary>Why it cannot take work; empty if it can.</summary>
     [Id(10)]
     public string Message { get; init; } = "";
+
+    /// <summary>Address of the silo it lives on, as Orleans writes it.</summary>
+    [Id(11)]
+    public string SiloAddress { get; init; } = "";
 }

@@ -1,0 +1,26 @@
+using IgptCluster.Grains.Placement;
+using IgptCluster.Grains.Sessions;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Hosting;
+using Orleans.Placement;
+using Orleans.Runtime.MembershipService.SiloMetadata;
+using Orleans.Runtime.Placement;
+
+namespace IgptCluster.Grains;
+
+/// <summary>Puts the cluster's grains and their placement into a silo.</summary>
+public static class GrainsSiloBuilderExtensions
+{
+    /// <summary>Registers placement and advertises this silo. The same on every silo, gateways included: the caller's silo places.</summary>
+    /// <param name="silo">The silo being built.</param>
+    /// <param name="advertisement">What this silo serves; no devices for a gateway.</param>
+    public static ISiloBuilder AddIgptGrains(this ISiloBuilder silo, SiloAdvertisement advertisement)
+    {
+        silo.UseSiloMetadata(advertisement.ToMetadata());
+        silo.Services.AddSingleton<ClusterView>();
+        silo.Services.AddPlacementFilter<DeviceSiloFilterStrategy, DeviceSiloFilter>(ServiceLifetime.Singleton);
+        silo.AddPlacementDirector<LeastLoadedPlacement, LeastLoadedDirector>();
+        silo.Services.AddOptions<SessionOptions>().BindConfiguration("Igpt:Sessions").ValidateDataAnnotations().ValidateOnStart();
+        return silo;
+    }
+}

@@ -1,0 +1,84 @@
+using IgptCluster.Contracts;
+using IgptCluster.Grains.Placement;
+using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
+
+namespace IgptCluster.Grains.Models;
+
+/// <summary>
+/// Sees to it that a model has one replica per device of the silos that serve it, and knows their load. Silos that join are used
+/// at the next look; replicas of a dead silo are forgotten with it.
+/// </summary>
+[DeviceSiloFilter, KeepAlive, GrainType("igpt.model")]
+internal sealed partial class ModelGrain(ClusterView cluster, ILogger<ModelGrain> logger) : Grain, IModelGrain
+{
+    static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(3);
+
+    readonly Dictionary<int, ReplicaStatus> _replicas = [];
+    ModelDescription? _model;
+
+    string Name => this.GetPrimaryKeyString();
+
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        await LookAsync(cancellationToken);
+        this.RegisterGrainTimer(LookAsync, new GrainTimerCreationOptions(LookInterval, LookInterval) { Interleave = true });
+    }
+
+    public Task<ModelSnapshot> GetSnapshotAsync()
+    {
+        if (_replicas.Count == 0 && cluster.Serving(Name).Count == 0)
+        {
+            DeactivateOnIdle();
+            throw new IgptException(IgptErrorCode.ModelNotFound, $"no silo serves a model '{Name}'; the cluster has {Known()}");
+        }
+
+        return Task.FromResult(new ModelSnapshot(_model, [.. _replicas.Values.OrderBy(replica => replica.Id.Index)]));
+    }
+
+    async Task LookAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyDictionary<SiloAddress, SiloAdvertisement> serving = cluster.Serving(Name);
+        var alive = serving.Keys.Select(silo => silo.ToParsableString()).ToHashSet();
+        foreach (int index in _replicas.Where(replica => !alive.Contains(replica.Value.SiloAddress)).Select(replica => replica.Key).ToArray())
+        {
+            _replicas.Remove(index);
+        }
+
+        await Task.WhenAll(_replicas.Keys.ToArray().Select(index => AskAsync(index, cancellationToken)));
+        int wanted = serving.Values.Sum(silo => silo.Devices.Count);
+        for (int index = 0; _replicas.Count < wanted && index < wanted; index++)
+        {
+            // One at a time: each placement sees the one before it.
+            if (!_replicas.ContainsKey(index))
+            {
+                await AskAsync(index, cancellationToken);
+            }
+        }
+    }
+
+    async Task AskAsync(int index, CancellationToken cancellationToken)
+    {
+        IReplicaGrain replica = GrainFactory.GetGrain<IReplicaGrain>(new ReplicaId(Name, index).ToString());
+        try
+        {
+            ReplicaStatus status = await replica.GetStatusAsync().WaitAsync(AnswerTimeout, cancellationToken);
+            _replicas[index] = status;
+            if (_model is null && status.State == ReplicaState.Ready)
+            {
+                _model = await replica.DescribeAsync().WaitAsync(AnswerTimeout, cancellationToken);
+            }
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            LogNoAnswer(exception, Name, index);
+            _replicas.Remove(index);
+        }
+    }
+
+    string Known() => cluster.Models is { Count: > 0 } models ? string.Join(", ", models.Select(model => $"'{model}'")) : "no model at all";
+
+    [LoggerMessage(1101, LogLevel.Warning, "Replica {Model}/{Index} gives no status")]
+    partial void LogNoAnswer(Exception exception, string model, int index);
+}

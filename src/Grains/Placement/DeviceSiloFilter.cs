@@ -1,0 +1,39 @@
+using IgptCluster.Contracts;
+using Orleans.Metadata;
+using Orleans.Placement;
+using Orleans.Runtime;
+using Orleans.Runtime.Placement;
+
+namespace IgptCluster.Grains.Placement;
+
+/// <summary>Keeps a grain on silos with devices, and a replica on silos that have its model's weights: a gateway holds no state.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+public sealed class DeviceSiloFilterAttribute() : PlacementFilterAttribute(new DeviceSiloFilterStrategy());
+
+/// <summary>Names the filter in the grain's properties.</summary>
+public sealed class DeviceSiloFilterStrategy() : PlacementFilterStrategy(order: 0)
+{
+    /// <inheritdoc/>
+    public override void AdditionalInitialize(GrainProperties properties)
+    {
+    }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<KeyValuePair<string, string>> GetAdditionalGrainProperties(
+        IServiceProvider services, Type grainClass, GrainType grainType, IReadOnlyDictionary<string, string> existingProperties) => [];
+}
+
+/// <summary>Applies <see cref="DeviceSiloFilterAttribute"/> by the silos' advertisements. Registered on every silo, since the caller's silo places.</summary>
+/// <param name="cluster">The live silos.</param>
+internal sealed class DeviceSiloFilter(ClusterView cluster) : IPlacementFilterDirector
+{
+    static readonly GrainInterfaceType ReplicaInterface = GrainInterfaceType.Create("igpt.IReplicaGrain");
+
+    public IEnumerable<SiloAddress> Filter(PlacementFilterStrategy filterStrategy, PlacementTarget target, IEnumerable<SiloAddress> silos)
+    {
+        string? model = target.InterfaceType == ReplicaInterface
+            ? ReplicaId.Parse(target.GrainIdentity.Key.ToString()!).Model
+            : null;
+        return silos.Where(silo => cluster.Advertisement(silo) is var told && (model is null ? told.Devices.Count > 0 : told.Serves(model)));
+    }
+}

@@ -1,0 +1,15 @@
+using IgptCluster.Contracts;
+
+namespace IgptCluster.Grains.Replicas;
+
+/// <summary>Starts engines on this silo's devices. The silo implements it with TorchSharp; grains know no tensor.</summary>
+public interface IReplicaHost
+{
+    /// <summary>This silo's devices and the models it has weights for.</summary>
+    Placement.SiloAdvertisement Advertisement { get; }
+
+    /// <summary>Starts an engine for a replica on the device with the fewest engines. Returns at once: weights load on the engine's own thread.</summary>
+    /// <param name="replica">The replica; its model is one of this silo's.</param>
+    /// <exception cref="IgptException">ModelNotFound if it is not.</exception>
+    ReplicaEngine Start(ReplicaId replica);
+}

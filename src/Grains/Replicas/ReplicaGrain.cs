@@ -1,0 +1,244 @@
+using System.Runtime.CompilerServices;
+using IgptCluster.Contracts;
+using IgptCluster.Engine;
+using IgptCluster.Grains.Placement;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+using Orleans.Runtime;
+
+namespace IgptCluster.Grains.Replicas;
+
+/// <summary>One model on one device. Turns only pass work to the engine and await it: nothing here computes or blocks.</summary>
+[LeastLoadedPlacement, DeviceSiloFilter, KeepAlive, Immovable, Reentrant, GrainType("igpt.replica")]
+internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails silo, ILogger<ReplicaGrain> logger) : Grain, IReplicaGrain
+{
+    static readonly TimeSpan LoadingRetry = TimeSpan.FromSeconds(2);
+    static readonly TimeSpan OverloadRetry = TimeSpan.FromSeconds(1);
+
+    ReplicaId _id;
+    ReplicaEngine? _engine;
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _id = ReplicaId.Parse(this.GetPrimaryKeyString());
+        _engine = host.Start(_id);
+        LogStarted(_id, _engine.Device);
+        return Task.CompletedTask;
+    }
+
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        if (_engine is not null)
+        {
+            await _engine.DisposeAsync();
+            LogStopped(_id, reason.ReasonCode);
+        }
+    }
+
+    public Task<ReplicaStatus> GetStatusAsync()
+    {
+        ReplicaEngine engine = Running;
+        EngineStatus load = engine.Loop.Status;
+        string fault = engine.Loaded.IsFaulted ? engine.Loaded.Exception.InnerException!.Message : load.Fault;
+        return Task.FromResult(new ReplicaStatus
+        {
+            Id = _id,
+            State = fault.Length > 0 ? ReplicaState.Faulted
+                : !engine.Loaded.IsCompletedSuccessfully ? ReplicaState.Loading
+                : load.Draining ? ReplicaState.Draining : ReplicaState.Ready,
+            Message = fault,
+            Silo = silo.Name,
+            SiloAddress = silo.SiloAddress.ToParsableString(),
+            Device = engine.Device,
+            DType = engine.DType,
+            SlotsTotal = load.SlotsTotal,
+            SlotsUsed = load.SlotsUsed,
+            Running = load.Running,
+            Waiting = load.Waiting,
+            TokensPerSecond = load.TokensPerSecond,
+        });
+    }
+
+    public Task<ModelDescription> DescribeAsync() => Task.FromResult(Model.Description);
+
+    public async Task<Contracts.EvaluationResult> EvaluateAsync(EvaluationSpec spec, CancellationToken cancellationToken = default)
+    {
+        LoadedModel model = Model;
+        LinearHead? head = spec.Kind == EvaluationKind.Classify ? FindHead(model, spec.Head) : null;
+        int layer = head?.Description.Layer ?? spec.Layer;
+        var sequences = new List<(SequenceId Id, Task<Engine.EvaluationResult> Result)>(spec.Images.Length);
+        try
+        {
+            foreach (int[] image in spec.Images)
+            {
+                sequences.Add(Submit(spec, image, layer));
+            }
+
+            Engine.EvaluationResult[] results = await Task.WhenAll(sequences.Select(sequence => sequence.Result)).WaitAsync(cancellationToken);
+            return new Contracts.EvaluationResult([.. results.Select(result => Row(spec.Kind, result, head))]);
+        }
+        catch
+        {
+            // One refused or cancelled image takes its request's others along; the engine ignores those that have ended.
+            sequences.ForEach(sequence => Running.Loop.Cancel(sequence.Id));
+            throw;
+        }
+    }
+
+    public async IAsyncEnumerable<SessionUpdate> GenerateAsync(
+        SessionId session, GenerationSpec spec, int[] generated, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        GenerationStream stream = Submit(session, spec, generated);
+        try
+        {
+            yield return new SessionUpdate(spec.Prompt.Length + generated.Length, [], null);
+            while (await stream.Tokens.WaitToReadAsync(cancellationToken))
+            {
+                var ready = new List<int>();
+                int position = -1;
+                while (stream.Tokens.TryRead(out GeneratedToken token))
+                {
+                    position = position < 0 ? token.Position : position;
+                    ready.Add(token.Token);
+                }
+
+                if (ready.Count > 0)
+                {
+                    yield return new SessionUpdate(position, [.. ready], null);
+                }
+            }
+
+            yield return new SessionUpdate(spec.EndPosition, [], Result(await stream.Completion));
+        }
+        finally
+        {
+            Running.Loop.Cancel(stream.Id);
+        }
+    }
+
+    ReplicaEngine Running => _engine ?? throw new InvalidOperationException("the replica is not active");
+
+    LoadedModel Model => Running.Loaded switch
+    {
+        { IsCompletedSuccessfully: true } loaded => loaded.Result,
+        { IsFaulted: true } failed => throw new IgptException(
+            IgptErrorCode.NoReplica, $"replica {_id} could not load its weights: {failed.Exception.InnerException!.Message}"),
+        _ => throw new IgptException(IgptErrorCode.NoReplica, $"replica {_id} is still loading its weights: try again in a moment")
+        {
+            RetryAfter = LoadingRetry,
+        },
+    };
+
+    (SequenceId Id, Task<Engine.EvaluationResult> Result) Submit(EvaluationSpec spec, int[] image, int layer)
+    {
+        var request = new EvaluationRequest
+        {
+            Id = new SequenceId(Guid.NewGuid().ToString("N")),
+            Tokens = image,
+            PooledLayers = spec.Kind == EvaluationKind.Score ? [] : [layer],
+            LogProbabilities = spec.Kind == EvaluationKind.Score,
+            Priority = spec.Priority,
+        };
+        Task<Engine.EvaluationResult>? result = null;
+        Admit(() => Running.Loop.TrySubmit(request, out result));
+        return (request.Id, result!);
+    }
+
+    GenerationStream Submit(SessionId session, GenerationSpec spec, int[] generated)
+    {
+        _ = Model;
+        int[] known = [.. spec.Prompt, .. generated];
+        var request = new GenerationRequest
+        {
+            Id = new SequenceId($"{session}-{Guid.NewGuid():N}"),
+            Prompt = known,
+            MaxNewTokens = spec.EndPosition - known.Length,
+            Sampling = new SamplingParameters
+            {
+                Temperature = spec.Sampling.Temperature,
+                TopK = spec.Sampling.TopK,
+                TopP = spec.Sampling.TopP,
+                Seed = spec.Sampling.Seed,
+                Sample = (uint)spec.Sample,
+            },
+            Forced = spec.Forced.ToDictionary(pixel => pixel.Position, pixel => pixel.Token),
+            Priority = spec.Priority,
+        };
+        GenerationStream? stream = null;
+        Admit(() => Running.Loop.TrySubmit(request, out stream));
+        return stream!;
+    }
+
+    void Admit(Func<SubmitOutcome> submit)
+    {
+        SubmitOutcome outcome;
+        try
+        {
+            outcome = submit();
+        }
+        catch (EngineRequestException refused)
+        {
+            throw new IgptException(refused.Unsupported ? IgptErrorCode.Unsupported : IgptErrorCode.InvalidArgument, refused.Message);
+        }
+
+        if (outcome != SubmitOutcome.Accepted)
+        {
+            throw Refused(outcome);
+        }
+    }
+
+    IgptException Refused(SubmitOutcome outcome)
+    {
+        EngineStatus load = Running.Loop.Status;
+        return outcome switch
+        {
+            SubmitOutcome.QueueFull => new IgptException(
+                IgptErrorCode.Overloaded, $"replica {_id} has {load.Waiting} sequences waiting for {load.SlotsTotal} KV slots and takes no more: try again later")
+            {
+                RetryAfter = OverloadRetry,
+            },
+            SubmitOutcome.Draining => new IgptException(IgptErrorCode.Draining, $"replica {_id} is stopping: try again, another may take it")
+            {
+                RetryAfter = LoadingRetry,
+            },
+            _ => new IgptException(IgptErrorCode.NoReplica, $"replica {_id} has failed: {load.Fault}") { RetryAfter = LoadingRetry },
+        };
+    }
+
+    LinearHead FindHead(LoadedModel model, string name)
+    {
+        if (model.Heads.Count == 0)
+        {
+            throw new IgptException(IgptErrorCode.Unsupported, $"model '{_id.Model}' has no classifier head: use Embed, or ask for a model that has one");
+        }
+
+        return name.Length == 0 ? model.Heads[0] : model.Heads.FirstOrDefault(head => head.Description.Name == name)
+            ?? throw new IgptException(
+                IgptErrorCode.HeadNotFound,
+                $"model '{_id.Model}' has no head '{name}'; it has {string.Join(", ", model.Heads.Select(head => $"'{head.Description.Name}'"))}");
+    }
+
+    static float[] Row(EvaluationKind kind, Engine.EvaluationResult result, LinearHead? head) => kind switch
+    {
+        EvaluationKind.Classify => head!.Logits(result.Pooled[0]),
+        EvaluationKind.Embed => result.Pooled[0],
+        _ => result.LogProbabilities,
+    };
+
+    static SessionResult Result(GenerationResult result) => new(
+        result.Reason switch
+        {
+            FinishReason.Completed => SessionEnd.Completed,
+            FinishReason.Length => SessionEnd.Length,
+            FinishReason.Cancelled => SessionEnd.Cancelled,
+            _ => SessionEnd.Failed,
+        },
+        result.Message,
+        new SessionTimings(result.Queue, result.Prefill, result.Decode, result.FirstToken, Resumptions: 0));
+
+    [LoggerMessage(1001, LogLevel.Information, "Replica {Replica} started on {Device}")]
+    partial void LogStarted(ReplicaId replica, string device);
+
+    [LoggerMessage(1002, LogLevel.Information, "Replica {Replica} stopped: {Reason}")]
+    partial void LogStopped(ReplicaId replica, DeactivationReasonCode reason);
+}
