@@ -4,8 +4,13 @@ namespace IgptCluster.Contracts;
 [Alias("igpt.IModelGrain")]
 public interface IModelGrain : IGrainWithStringKey
 {
-    /// <summary>The model and its replicas' load, at most a second old.</summary>
+    /// <summary>Load of every replica that answers, loading ones included, at most about a second old.</summary>
     /// <exception cref="IgptException">ModelNotFound if no silo serves a model of this name.</exception>
-    [Alias("snapshot")]
-    Task<ModelSnapshot> GetSnapshotAsync();
+    [Alias("replicas")]
+    Task<ReplicaStatus[]> GetReplicasAsync();
+
+    /// <summary>The model as its replicas loaded it.</summary>
+    /// <exception cref="IgptException">ModelNotFound; NoReplica until a replica has loaded it.</exception>
+    [Alias("describe")]
+    Task<ModelDescription> DescribeAsync();
 }

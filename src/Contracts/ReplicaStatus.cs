@@ -51,4 +51,8 @@ public sealed record ReplicaStatus
     /// <summary>Address of the silo it lives on, as Orleans writes it.</summary>
     [Id(11)]
     public string SiloAddress { get; init; } = "";
+
+    /// <summary>Version of the loaded model (<see cref="ModelDescription.Version"/>); empty while loading.</summary>
+    [Id(12)]
+    public string ModelVersion { get; init; } = "";
 }

@@ -1,5 +1,6 @@
 using IgptCluster.Contracts;
 using IgptCluster.Grains.Placement;
+using IgptCluster.Grains.Replicas;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime;
 
@@ -16,7 +17,6 @@ internal sealed partial class ModelGrain(ClusterView cluster, ILogger<ModelGrain
     static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(3);
 
     readonly Dictionary<int, ReplicaStatus> _replicas = [];
-    ModelDescription? _model;
 
     string Name => this.GetPrimaryKeyString();
 
@@ -26,7 +26,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, ILogger<ModelGrain
         this.RegisterGrainTimer(LookAsync, new GrainTimerCreationOptions(LookInterval, LookInterval) { Interleave = true });
     }
 
-    public Task<ModelSnapshot> GetSnapshotAsync()
+    public Task<ReplicaStatus[]> GetReplicasAsync()
     {
         if (_replicas.Count == 0 && cluster.Serving(Name).Count == 0)
         {
@@ -34,7 +34,14 @@ internal sealed partial class ModelGrain(ClusterView cluster, ILogger<ModelGrain
             throw new IgptException(IgptErrorCode.ModelNotFound, $"no silo serves a model '{Name}'; the cluster has {Known()}");
         }
 
-        return Task.FromResult(new ModelSnapshot(_model, [.. _replicas.Values.OrderBy(replica => replica.Id.Index)]));
+        return Task.FromResult<ReplicaStatus[]>([.. _replicas.Values.OrderBy(replica => replica.Id.Index)]);
+    }
+
+    public async Task<ModelDescription> DescribeAsync()
+    {
+        ReplicaStatus[] replicas = await GetReplicasAsync();
+        ReplicaStatus ready = replicas.FirstOrDefault(replica => replica.State == ReplicaState.Ready) ?? throw ReplicaChoice.NoneReady(replicas, Name);
+        return await GrainFactory.GetGrain<IReplicaGrain>(ready.Id.ToString()).DescribeAsync();
     }
 
     async Task LookAsync(CancellationToken cancellationToken)
@@ -63,12 +70,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, ILogger<ModelGrain
         IReplicaGrain replica = GrainFactory.GetGrain<IReplicaGrain>(new ReplicaId(Name, index).ToString());
         try
         {
-            ReplicaStatus status = await replica.GetStatusAsync().WaitAsync(AnswerTimeout, cancellationToken);
-            _replicas[index] = status;
-            if (_model is null && status.State == ReplicaState.Ready)
-            {
-                _model = await replica.DescribeAsync().WaitAsync(AnswerTimeout, cancellationToken);
-            }
+            _replicas[index] = await replica.GetStatusAsync().WaitAsync(AnswerTimeout, cancellationToken);
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {

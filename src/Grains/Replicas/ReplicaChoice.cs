@@ -8,11 +8,11 @@ public static class ReplicaChoice
     static readonly TimeSpan Retry = TimeSpan.FromSeconds(2);
 
     /// <summary>The ready replica with more room out of two picked at random; null if none is ready.</summary>
-    /// <param name="model">The model's replicas.</param>
+    /// <param name="replicas">The model's replicas.</param>
     /// <param name="random">Picks the two.</param>
-    public static ReplicaStatus? BetterOfTwo(ModelSnapshot model, Random random)
+    public static ReplicaStatus? BetterOfTwo(IReadOnlyList<ReplicaStatus> replicas, Random random)
     {
-        ReplicaStatus[] ready = Ready(model);
+        ReplicaStatus[] ready = Ready(replicas);
         if (ready.Length < 2)
         {
             return ready.FirstOrDefault();
@@ -24,21 +24,21 @@ public static class ReplicaChoice
     }
 
     /// <summary>The ready replica with most room; null if none is ready.</summary>
-    /// <param name="model">The model's replicas.</param>
-    public static ReplicaStatus? Roomiest(ModelSnapshot model) => Ready(model).MinBy(Load);
+    /// <param name="replicas">The model's replicas.</param>
+    public static ReplicaStatus? Roomiest(IReadOnlyList<ReplicaStatus> replicas) => Ready(replicas).MinBy(Load);
 
     /// <summary>Why no replica can be chosen.</summary>
-    /// <param name="model">The model's replicas.</param>
+    /// <param name="replicas">The model's replicas.</param>
     /// <param name="name">The model's name.</param>
-    public static IgptException NoneReady(ModelSnapshot model, string name)
+    public static IgptException NoneReady(IReadOnlyList<ReplicaStatus> replicas, string name)
     {
-        string states = model.Replicas.Length == 0
+        string states = replicas.Count == 0
             ? "none has been started yet"
-            : string.Join("; ", model.Replicas.Select(replica => $"{replica.Id} on {replica.Silo} is {replica.State.ToString().ToLowerInvariant()} {replica.Message}".TrimEnd()));
+            : string.Join("; ", replicas.Select(replica => $"{replica.Id} on {replica.Silo} is {replica.State.ToString().ToLowerInvariant()} {replica.Message}".TrimEnd()));
         return new IgptException(IgptErrorCode.NoReplica, $"no replica of model '{name}' is ready: {states}") { RetryAfter = Retry };
     }
 
-    static ReplicaStatus[] Ready(ModelSnapshot model) => [.. model.Replicas.Where(replica => replica.State == ReplicaState.Ready)];
+    static ReplicaStatus[] Ready(IReadOnlyList<ReplicaStatus> replicas) => [.. replicas.Where(replica => replica.State == ReplicaState.Ready)];
 
     /// <summary>Sequences per KV slot: comparable between devices of different size.</summary>
     static double Load(ReplicaStatus replica) => (replica.Running + replica.Waiting) / (double)Math.Max(1, replica.SlotsTotal);

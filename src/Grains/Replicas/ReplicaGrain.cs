@@ -47,6 +47,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
                 : !engine.Loaded.IsCompletedSuccessfully ? ReplicaState.Loading
                 : load.Draining ? ReplicaState.Draining : ReplicaState.Ready,
             Message = fault,
+            ModelVersion = engine.Loaded.IsCompletedSuccessfully ? engine.Loaded.Result.Description.Version : "",
             Silo = silo.Name,
             SiloAddress = silo.SiloAddress.ToParsableString(),
             Device = engine.Device,

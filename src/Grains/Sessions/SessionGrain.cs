@@ -225,8 +225,8 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
         _spent = _spent with { Resumptions = _spent.Resumptions + 1 };
         try
         {
-            ModelSnapshot model = await GrainFactory.GetGrain<IModelGrain>(Spec.Model).GetSnapshotAsync();
-            await RunOnAsync(ReplicaChoice.Roomiest(model)?.Id ?? throw ReplicaChoice.NoneReady(model, Spec.Model));
+            ReplicaStatus[] replicas = await GrainFactory.GetGrain<IModelGrain>(Spec.Model).GetReplicasAsync();
+            await RunOnAsync(ReplicaChoice.Roomiest(replicas)?.Id ?? throw ReplicaChoice.NoneReady(replicas, Spec.Model));
         }
         catch
         {

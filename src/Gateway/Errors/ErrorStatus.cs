@@ -1,0 +1,58 @@
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
+using Grpc.Core;
+using IgptCluster.Contracts;
+using Status = Google.Rpc.Status;
+
+namespace IgptCluster.Gateway.Errors;
+
+/// <summary>The one place where a failure becomes a gRPC status with its google.rpc details.</summary>
+internal static class ErrorStatus
+{
+    const string Domain = "igpt";
+
+    /// <summary>The exception to throw to the client.</summary>
+    /// <param name="failure">What failed.</param>
+    public static RpcException ToRpcException(this IgptException failure)
+    {
+        var status = new Status { Code = (int)CodeOf(failure.Code), Message = failure.Message };
+        status.Details.AddRange(Details(failure).Select(Any.Pack));
+        return status.ToRpcException();
+    }
+
+    /// <summary>The gRPC status of each failure.</summary>
+    /// <param name="code">The failure.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value without a status: a bug.</exception>
+    public static StatusCode CodeOf(IgptErrorCode code) => code switch
+    {
+        IgptErrorCode.Internal => StatusCode.Internal,
+        IgptErrorCode.InvalidArgument => StatusCode.InvalidArgument,
+        IgptErrorCode.ModelNotFound or IgptErrorCode.HeadNotFound or IgptErrorCode.SessionNotFound => StatusCode.NotFound,
+        IgptErrorCode.Overloaded => StatusCode.ResourceExhausted,
+        IgptErrorCode.NoReplica or IgptErrorCode.Draining => StatusCode.Unavailable,
+        IgptErrorCode.DeadlineExceeded => StatusCode.DeadlineExceeded,
+        IgptErrorCode.Cancelled => StatusCode.Cancelled,
+        IgptErrorCode.Unsupported => StatusCode.FailedPrecondition,
+        _ => throw new ArgumentOutOfRangeException(nameof(code), code, "an error code without a gRPC status"),
+    };
+
+    static IEnumerable<IMessage> Details(IgptException failure)
+    {
+        yield return new ErrorInfo { Domain = Domain, Reason = Reason(failure.Code) };
+        if (failure.Code == IgptErrorCode.InvalidArgument)
+        {
+            var violation = new BadRequest.Types.FieldViolation { Field = failure.Field, Description = failure.Message };
+            yield return new BadRequest { FieldViolations = { violation } };
+        }
+
+        if (failure.RetryAfter is { } delay)
+        {
+            yield return new RetryInfo { RetryDelay = Duration.FromTimeSpan(delay) };
+        }
+    }
+
+    /// <summary>UPPER_SNAKE_CASE of the enum's name, as ErrorInfo asks.</summary>
+    static string Reason(IgptErrorCode code) =>
+        string.Concat(code.ToString().Select((letter, i) => i > 0 && char.IsUpper(letter) ? $"_{letter}" : $"{char.ToUpperInvariant(letter)}"));
+}

@@ -1,0 +1,72 @@
+using System.Collections.Concurrent;
+using IgptCluster.Contracts;
+using IgptCluster.Grains.Placement;
+using IgptCluster.Grains.Replicas;
+using IgptCluster.Imaging;
+
+namespace IgptCluster.Gateway.Models;
+
+/// <summary>The cluster's models as this gateway knows them: descriptions per version, replicas' load for a quarter of a second. Any thread.</summary>
+internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, TimeProvider time)
+{
+    static readonly TimeSpan LoadAge = TimeSpan.FromMilliseconds(250);
+
+    readonly ConcurrentDictionary<string, (long ReadAt, ReplicaStatus[] Replicas)> _loads = new();
+    readonly ConcurrentDictionary<string, ServedModel> _models = new();
+
+    /// <summary>Names of all models, the default first.</summary>
+    public IReadOnlyList<string> Names => cluster.Models;
+
+    /// <summary>The model of a name; empty means the default.</summary>
+    /// <exception cref="IgptException">ModelNotFound, NoReplica.</exception>
+    public async Task<ServedModel> GetAsync(string name)
+    {
+        string known = Resolve(name);
+        ReplicaStatus[] replicas = await ReplicasAsync(known);
+        ReplicaStatus ready = ReplicaChoice.Roomiest(replicas) ?? throw ReplicaChoice.NoneReady(replicas, known);
+        if (_models.TryGetValue(known, out ServedModel? served) && served.Description.Version == ready.ModelVersion)
+        {
+            return served;
+        }
+
+        ModelDescription description = await grains.GetGrain<IModelGrain>(known).DescribeAsync();
+        ImageProcessor? processor = description.PreprocessorJson.Length > 0 ? ImageProcessor.Parse(description.PreprocessorJson) : null;
+        return _models[known] = new ServedModel(description, processor);
+    }
+
+    /// <summary>The replica for a new request: the one with more room of two picked at random.</summary>
+    /// <exception cref="IgptException">ModelNotFound, NoReplica.</exception>
+    public async Task<ReplicaId> ChooseReplicaAsync(string model)
+    {
+        ReplicaStatus[] replicas = await ReplicasAsync(model);
+        return ReplicaChoice.BetterOfTwo(replicas, Random.Shared)?.Id ?? throw ReplicaChoice.NoneReady(replicas, model);
+    }
+
+    /// <summary>Load of a model's replicas.</summary>
+    /// <exception cref="IgptException">ModelNotFound.</exception>
+    public async Task<ReplicaStatus[]> ReplicasAsync(string model)
+    {
+        if (_loads.TryGetValue(model, out var load) && time.GetElapsedTime(load.ReadAt) < LoadAge)
+        {
+            return load.Replicas;
+        }
+
+        if (!Names.Contains(model))
+        {
+            throw new IgptException(IgptErrorCode.ModelNotFound, $"no model '{model}'; the cluster has {string.Join(", ", Names.Select(known => $"'{known}'"))}")
+            {
+                Field = "model",
+            };
+        }
+
+        ReplicaStatus[] replicas = await grains.GetGrain<IModelGrain>(model).GetReplicasAsync();
+        _loads[model] = (time.GetTimestamp(), replicas);
+        return replicas;
+    }
+
+    string Resolve(string name) => name.Length > 0 ? name : Names.FirstOrDefault() ?? throw new IgptException(
+        IgptErrorCode.NoReplica, "the cluster serves no model: no silo with a device has joined yet")
+    {
+        RetryAfter = TimeSpan.FromSeconds(2),
+    };
+}
