@@ -1,10 +1,9 @@
 using IgptCluster.Grains.Placement;
 using IgptCluster.Grains.Sessions;
 using Microsoft.Extensions.DependencyInjection;
-using Orleans.Hosting;
+using Microsoft.Extensions.Options;
 using Orleans.Placement;
 using Orleans.Runtime.MembershipService.SiloMetadata;
-using Orleans.Runtime.Placement;
 
 namespace IgptCluster.Grains;
 
@@ -20,7 +19,8 @@ public static class GrainsSiloBuilderExtensions
         silo.Services.AddSingleton<ClusterView>();
         silo.Services.AddPlacementFilter<DeviceSiloFilterStrategy, DeviceSiloFilter>(ServiceLifetime.Singleton);
         silo.AddPlacementDirector<LeastLoadedPlacement, LeastLoadedDirector>();
-        silo.Services.AddOptions<SessionOptions>().BindConfiguration("Igpt:Sessions").ValidateDataAnnotations().ValidateOnStart();
+        silo.Services.AddOptions<SessionOptions>().BindConfiguration("Igpt:Sessions").ValidateOnStart();
+        silo.Services.AddSingleton<IValidateOptions<SessionOptions>, SessionOptionsValidator>();
         return silo;
     }
 }

@@ -2,7 +2,6 @@ using IgptCluster.Contracts;
 using IgptCluster.Grains.Placement;
 using IgptCluster.Grains.Replicas;
 using Microsoft.Extensions.Logging;
-using Orleans.Runtime;
 
 namespace IgptCluster.Grains.Models;
 

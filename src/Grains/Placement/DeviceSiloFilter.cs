@@ -1,7 +1,6 @@
 using IgptCluster.Contracts;
 using Orleans.Metadata;
 using Orleans.Placement;
-using Orleans.Runtime;
 using Orleans.Runtime.Placement;
 
 namespace IgptCluster.Grains.Placement;

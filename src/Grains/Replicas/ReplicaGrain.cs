@@ -4,7 +4,7 @@ using IgptCluster.Engine;
 using IgptCluster.Grains.Placement;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
-using Orleans.Runtime;
+using Orleans.Placement;
 
 namespace IgptCluster.Grains.Replicas;
 
@@ -89,7 +89,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
     public async IAsyncEnumerable<SessionUpdate> GenerateAsync(
         SessionId session, GenerationSpec spec, int[] generated, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        GenerationStream stream = Submit(session, spec, generated);
+        Generation stream = Submit(session, spec, generated);
         try
         {
             yield return new SessionUpdate(spec.Prompt.Length + generated.Length, [], null);
@@ -109,7 +109,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
                 }
             }
 
-            yield return new SessionUpdate(spec.EndPosition, [], Result(await stream.Completion));
+            yield return new SessionUpdate(spec.EndPosition, [], Result(spec, await stream.Completion));
         }
         finally
         {
@@ -145,7 +145,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         return (request.Id, result!);
     }
 
-    GenerationStream Submit(SessionId session, GenerationSpec spec, int[] generated)
+    Generation Submit(SessionId session, GenerationSpec spec, int[] generated)
     {
         _ = Model;
         int[] known = [.. spec.Prompt, .. generated];
@@ -165,7 +165,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             Forced = spec.Forced.ToDictionary(pixel => pixel.Position, pixel => pixel.Token),
             Priority = spec.Priority,
         };
-        GenerationStream? stream = null;
+        Generation? stream = null;
         Admit(() => Running.Loop.TrySubmit(request, out stream));
         return stream!;
     }
@@ -226,11 +226,10 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         _ => result.LogProbabilities,
     };
 
-    static SessionResult Result(GenerationResult result) => new(
+    static SessionResult Result(GenerationSpec spec, GenerationResult result) => new(
         result.Reason switch
         {
-            FinishReason.Completed => SessionEnd.Completed,
-            FinishReason.Length => SessionEnd.Length,
+            FinishReason.Length => spec.EndPosition == spec.Width * spec.Height ? SessionEnd.Completed : SessionEnd.Length,
             FinishReason.Cancelled => SessionEnd.Cancelled,
             _ => SessionEnd.Failed,
         },

@@ -5,7 +5,6 @@ using IgptCluster.Grains.Replicas;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
-using Orleans.Runtime;
 
 namespace IgptCluster.Grains.Sessions;
 

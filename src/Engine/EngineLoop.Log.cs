@@ -1,0 +1,15 @@
+using Microsoft.Extensions.Logging;
+
+namespace IgptCluster.Engine;
+
+public sealed partial class EngineLoop
+{
+    [LoggerMessage(101, LogLevel.Information, "Engine started with {Slots} KV slots and {MaxBatchTokens} tokens per step")]
+    partial void LogStarted(int slots, int maxBatchTokens);
+
+    [LoggerMessage(102, LogLevel.Information, "Engine stopped")]
+    partial void LogStopped();
+
+    [LoggerMessage(103, LogLevel.Critical, "Engine failed: nothing it holds can be trusted")]
+    partial void LogFault(Exception failure);
+}

@@ -1,0 +1,9 @@
+namespace IgptCluster.Engine;
+
+/// <summary>Names one sequence of an engine; unique among those in flight.</summary>
+/// <param name="Value">Any text.</param>
+public readonly record struct SequenceId(string Value)
+{
+    /// <inheritdoc/>
+    public override string ToString() => Value;
+}

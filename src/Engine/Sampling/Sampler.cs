@@ -1,0 +1,161 @@
+namespace IgptCluster.Engine;
+
+/// <summary>
+/// Draws a colour from logits in Hugging Face's order: temperature, top-k, top-p, softmax; then one uniform number picks. All in double.
+/// One engine's thread only: it keeps its buffers.
+/// </summary>
+/// <param name="colours">Number of colours; logits behind them (the start token's, where embeddings are tied) are never drawn.</param>
+sealed class Sampler(int colours)
+{
+    readonly double[] _scores = new double[colours];
+    readonly double[] _sorted = new double[colours];
+    readonly int[] _order = new int[colours];
+
+    /// <summary>Draws the colour of one raster position.</summary>
+    /// <param name="logits">float32, at least one per colour.</param>
+    /// <param name="sampling">How to draw.</param>
+    /// <param name="position">Raster position.</param>
+    /// <param name="token">The colour drawn.</param>
+    /// <returns>False if a logit is not a number, or none is finite, or one is +∞.</returns>
+    internal bool TrySample(ReadOnlySpan<float> logits, SamplingParameters sampling, int position, out int token)
+    {
+        token = Greatest(logits[..colours]);
+        if (token < 0)
+        {
+            return false;
+        }
+
+        if (sampling.Temperature > 0)
+        {
+            ReadOnlySpan<double> probabilities = Probabilities(logits, sampling);
+            token = Pick(probabilities, Philox.Uniform(sampling.Seed, sampling.Sample, (uint)position));
+        }
+
+        return true;
+    }
+
+    /// <summary>The probabilities that are drawn from; valid until the next call.</summary>
+    /// <param name="logits">Finite or −∞, at least one finite.</param>
+    /// <param name="sampling">Temperature above 0.</param>
+    internal ReadOnlySpan<double> Probabilities(ReadOnlySpan<float> logits, SamplingParameters sampling)
+    {
+        // Relative to the greatest: a tiny temperature must not overflow.
+        double greatest = logits[Greatest(logits[..colours])];
+        for (int i = 0; i < colours; i++)
+        {
+            _scores[i] = (logits[i] - greatest) / sampling.Temperature;
+        }
+
+        if (sampling.TopK > 0 && sampling.TopK < colours)
+        {
+            KeepTop(sampling.TopK);
+        }
+
+        if (sampling.TopP < 1)
+        {
+            KeepNucleus(sampling.TopP);
+        }
+
+        Softmax(_scores);
+        return _scores;
+    }
+
+    /// <summary>Index of the greatest logit, the lowest of equal ones; −1 if they cannot be used.</summary>
+    static int Greatest(ReadOnlySpan<float> logits)
+    {
+        int greatest = 0;
+        for (int i = 0; i < logits.Length; i++)
+        {
+            if (float.IsNaN(logits[i]))
+            {
+                return -1;
+            }
+
+            greatest = logits[i] > logits[greatest] ? i : greatest;
+        }
+
+        return float.IsFinite(logits[greatest]) ? greatest : -1;
+    }
+
+    void KeepTop(int count)
+    {
+        _scores.CopyTo(_sorted, 0);
+        Array.Sort(_sorted);
+        double least = _sorted[^count];
+        for (int i = 0; i < colours; i++)
+        {
+            // Ties with the k-th stay, as in Hugging Face's TopKLogitsWarper.
+            _scores[i] = _scores[i] < least ? double.NegativeInfinity : _scores[i];
+        }
+    }
+
+    /// <summary>Removes the least likely colours as long as their mass together stays within 1 − p; the most likely always stays.</summary>
+    void KeepNucleus(double mass)
+    {
+        for (int i = 0; i < colours; i++)
+        {
+            _order[i] = i;
+        }
+
+        _order.AsSpan().Sort((left, right) => _scores[left].CompareTo(_scores[right]) is not 0 and var byScore ? byScore : left - right);
+        for (int i = 0; i < colours; i++)
+        {
+            _sorted[i] = _scores[_order[i]];
+        }
+
+        Softmax(_sorted);
+        double below = 0;
+        for (int i = 0; i < colours - 1; i++)
+        {
+            below += _sorted[i];
+            if (below > 1 - mass)
+            {
+                break;
+            }
+
+            _scores[_order[i]] = double.NegativeInfinity;
+        }
+    }
+
+    static void Softmax(Span<double> values)
+    {
+        double greatest = double.NegativeInfinity;
+        foreach (double value in values)
+        {
+            greatest = Math.Max(greatest, value);
+        }
+
+        double sum = 0;
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = Math.Exp(values[i] - greatest);
+            sum += values[i];
+        }
+
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] /= sum;
+        }
+    }
+
+    static int Pick(ReadOnlySpan<double> probabilities, double uniform)
+    {
+        double sum = 0;
+        int last = 0;
+        for (int i = 0; i < probabilities.Length; i++)
+        {
+            if (probabilities[i] > 0)
+            {
+                last = i;
+                sum += probabilities[i];
+                if (uniform < sum)
+                {
+                    return i;
+                }
+            }
+        }
+
+        // Rounding may leave the sum a hair below 1.
+        return last;
+    }
+}

@@ -1,0 +1,65 @@
+namespace IgptCluster.Engine;
+
+/// <summary>
+/// One sequence in flight: its input tokens, how many of them its KV slot holds, and what comes out. There are no phases: a sequence is
+/// scheduled until its computed tokens have caught up with its known ones. The engine's thread only.
+/// </summary>
+abstract class Sequence(SequenceId id, int priority)
+{
+    internal SequenceId Id { get; } = id;
+
+    internal int Priority { get; } = priority;
+
+    /// <summary>Order of arrival; set by the scheduler.</summary>
+    internal long Arrival { get; set; }
+
+    /// <summary>Told when the sequence has ended, however it does.</summary>
+    internal Action<SequenceId> Ended { get; set; } = _ => { };
+
+    /// <summary>KV slot, −1 without one.</summary>
+    internal int Slot { get; set; } = -1;
+
+    /// <summary>Inputs whose keys and values the slot holds.</summary>
+    internal int Computed { get; private set; }
+
+    /// <summary>Input tokens known so far.</summary>
+    internal abstract ReadOnlyMemory<int> Inputs { get; }
+
+    /// <summary>Known inputs that are still to be computed.</summary>
+    internal int Remaining => Inputs.Length - Computed;
+
+    /// <summary>True once the known inputs of the request itself have been computed and it goes on token by token.</summary>
+    internal abstract bool IsDecoding { get; }
+
+    /// <summary>Leading inputs that may be taken from another slot instead of being computed.</summary>
+    internal abstract int ShareableInputs { get; }
+
+    /// <summary>True once there is nothing left to compute.</summary>
+    internal abstract bool IsFinished { get; }
+
+    /// <summary>What to compute next.</summary>
+    /// <param name="tokens">Number of inputs, 1 … <see cref="Remaining"/>.</param>
+    internal abstract SequenceChunk NextChunk(int tokens);
+
+    /// <summary>The sequence has a slot.</summary>
+    internal abstract void Start(TimeSpan now);
+
+    /// <summary>Takes what the runner made of the last chunk.</summary>
+    /// <returns>False if it cannot be used, and the sequence has failed.</returns>
+    internal bool Accept(int tokens, ChunkOutput output, Sampler sampler, TimeSpan now)
+    {
+        Computed += tokens;
+        return Take(output, sampler, now);
+    }
+
+    /// <summary>Skips inputs whose keys and values were copied into the slot.</summary>
+    internal void SkipShared(int tokens) => Computed = tokens;
+
+    internal abstract void Finish();
+
+    internal abstract void Cancel();
+
+    internal abstract void Stop(EngineStoppedException reason);
+
+    protected abstract bool Take(ChunkOutput output, Sampler sampler, TimeSpan now);
+}
