@@ -1,7 +1,7 @@
 namespace IgptCluster.Engine;
 
 /// <summary>
-/// Draws a colour from logits in Hugging Face's order: temperature, top-k, top-p, softmax; then one uniform number picks. All in double.
+/// Draws a colour from logits in Hugging Face's order: temperature, top-k, top-p, softmax; then one uniform number picks. Probabilities are in double.
 /// One engine's thread only: it keeps its buffers.
 /// </summary>
 /// <param name="colours">Number of colours; logits behind them (the start token's, where embeddings are tied) are never drawn.</param>
@@ -39,13 +39,7 @@ sealed class Sampler(int colours)
     /// <param name="sampling">Temperature above 0.</param>
     internal ReadOnlySpan<double> Probabilities(ReadOnlySpan<float> logits, SamplingParameters sampling)
     {
-        // Relative to the greatest: a tiny temperature must not overflow.
-        double greatest = logits[Greatest(logits[..colours])];
-        for (int i = 0; i < colours; i++)
-        {
-            _scores[i] = (logits[i] - greatest) / sampling.Temperature;
-        }
-
+        Scale(logits, sampling.Temperature);
         if (sampling.TopK > 0 && sampling.TopK < colours)
         {
             KeepTop(sampling.TopK);
@@ -75,6 +69,18 @@ sealed class Sampler(int colours)
         }
 
         return float.IsFinite(logits[greatest]) ? greatest : -1;
+    }
+
+    /// <summary>Divides in float32, as Hugging Face does; relative to the greatest where a tiny temperature would overflow.</summary>
+    void Scale(ReadOnlySpan<float> logits, double temperature)
+    {
+        float divisor = (float)temperature;
+        float greatest = logits[Greatest(logits[..colours])];
+        bool overflows = !float.IsFinite(greatest / divisor);
+        for (int i = 0; i < colours; i++)
+        {
+            _scores[i] = overflows ? (logits[i] - (double)greatest) / temperature : logits[i] / divisor;
+        }
     }
 
     void KeepTop(int count)
