@@ -13,6 +13,10 @@ public interface IReplicaGrain : IGrainWithStringKey
     [Alias("describe")]
     Task<ModelDescription> DescribeAsync();
 
+    /// <summary>Takes no more work and gives its device back once what it has is done. Returns at once.</summary>
+    [Alias("retire")]
+    Task RetireAsync();
+
     /// <summary>Classifies, embeds or scores images.</summary>
     /// <param name="spec">Images and what to compute.</param>
     /// <param name="cancellationToken">Frees the slots between two steps.</param>

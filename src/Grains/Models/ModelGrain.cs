@@ -53,6 +53,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, ILogger<ModelGrain
         }
 
         await Task.WhenAll(_replicas.Keys.ToArray().Select(index => AskAsync(index, cancellationToken)));
+        await Task.WhenAll(Surplus(serving).Select(RetireAsync));
         int wanted = serving.Values.Sum(silo => silo.Devices.Count);
         for (int index = 0; _replicas.Count < wanted && index < wanted; index++)
         {
@@ -62,6 +63,22 @@ internal sealed partial class ModelGrain(ClusterView cluster, ILogger<ModelGrain
                 await AskAsync(index, cancellationToken);
             }
         }
+    }
+
+    /// <summary>Replicas beyond one per device: a replica called while its silo was leaving comes up beside another's.</summary>
+    int[] Surplus(IReadOnlyDictionary<SiloAddress, SiloAdvertisement> serving) =>
+    [
+        .. serving.SelectMany(silo => _replicas
+            .Where(replica => replica.Value.SiloAddress == silo.Key.ToParsableString())
+            .Select(replica => replica.Key)
+            .Order()
+            .Skip(silo.Value.Devices.Count)),
+    ];
+
+    async Task RetireAsync(int index)
+    {
+        _replicas.Remove(index);
+        await GrainFactory.GetGrain<IReplicaGrain>(new ReplicaId(Name, index).ToString()).RetireAsync();
     }
 
     async Task AskAsync(int index, CancellationToken cancellationToken)

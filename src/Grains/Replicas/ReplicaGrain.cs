@@ -40,6 +40,12 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         ReplicaEngine engine = Running;
         EngineStatus load = engine.Loop.Status;
         string fault = engine.Loaded.IsFaulted ? engine.Loaded.Exception.InnerException!.Message : load.Fault;
+        if (engine.Loaded.IsCompletedSuccessfully && fault.Length > 0)
+        {
+            // A device fault may pass: the next call finds a fresh engine. Weights that cannot be loaded stay so, and say why.
+            DeactivateOnIdle();
+        }
+
         return Task.FromResult(new ReplicaStatus
         {
             Id = _id,
@@ -61,6 +67,19 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
     }
 
     public Task<ModelDescription> DescribeAsync() => Task.FromResult(Model.Description);
+
+    public Task RetireAsync()
+    {
+        LogRetiring(_id);
+        DrainAsync().Ignore();
+        return Task.CompletedTask;
+
+        async Task DrainAsync()
+        {
+            await Running.Loop.DrainAsync();
+            DeactivateOnIdle();
+        }
+    }
 
     public async Task<Contracts.EvaluationResult> EvaluateAsync(EvaluationSpec spec, CancellationToken cancellationToken = default)
     {
@@ -238,6 +257,9 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
 
     [LoggerMessage(1001, LogLevel.Information, "Replica {Replica} started on {Device}")]
     partial void LogStarted(ReplicaId replica, string device);
+
+    [LoggerMessage(1003, LogLevel.Information, "Replica {Replica} finishes what it has and stops")]
+    partial void LogRetiring(ReplicaId replica);
 
     [LoggerMessage(1002, LogLevel.Information, "Replica {Replica} stopped: {Reason}")]
     partial void LogStopped(ReplicaId replica, DeactivationReasonCode reason);

@@ -15,6 +15,8 @@ namespace IgptCluster.Grains.Sessions;
 [DeviceSiloFilter, KeepAlive, Reentrant, GrainType("igpt.session")]
 internal sealed partial class SessionGrain(IOptions<SessionOptions> options, TimeProvider time, ILogger<SessionGrain> logger) : Grain, ISessionGrain
 {
+    static readonly TimeSpan ResumeInterval = TimeSpan.FromMilliseconds(250);
+
     GenerationSpec? _spec;
     TokenLog _log = new(0);
     SessionState _state;
@@ -208,24 +210,37 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
             return;
         }
 
-        try
+        long since = time.GetTimestamp();
+        ReplicaId? left = _replica;
+        _state = SessionState.Paused;
+        while (_state == SessionState.Paused)
         {
-            await ResumeAsync();
-        }
-        catch (Exception exception)
-        {
-            Finish(SessionEnd.Failed, $"lost its replica ({lost.Message}) and found no other: {exception.Message}");
+            try
+            {
+                await ResumeAsync(left);
+            }
+            catch (Exception) when (time.GetElapsedTime(since) < options.Value.ResumeTimeout)
+            {
+                // The cluster may need a moment to see the loss and to start another replica.
+                await Task.Delay(ResumeInterval, time);
+            }
+            catch (Exception exception)
+            {
+                Finish(SessionEnd.Failed, $"lost its replica ({lost.Message}) and found no other: {exception.Message}");
+            }
         }
     }
 
-    async Task ResumeAsync()
+    /// <summary>Goes on with a paused session on the replica with most room, on the one it left only if there is no other.</summary>
+    async Task ResumeAsync(ReplicaId? left = null)
     {
         _state = SessionState.Queued;
-        _spent = _spent with { Resumptions = _spent.Resumptions + 1 };
         try
         {
             ReplicaStatus[] replicas = await GrainFactory.GetGrain<IModelGrain>(Spec.Model).GetReplicasAsync();
-            await RunOnAsync(ReplicaChoice.Roomiest(replicas)?.Id ?? throw ReplicaChoice.NoneReady(replicas, Spec.Model));
+            ReplicaStatus? chosen = ReplicaChoice.Roomiest([.. replicas.Where(replica => replica.Id != left)]) ?? ReplicaChoice.Roomiest(replicas);
+            await RunOnAsync(chosen?.Id ?? throw ReplicaChoice.NoneReady(replicas, Spec.Model));
+            _spent = _spent with { Resumptions = _spent.Resumptions + 1 };
         }
         catch
         {

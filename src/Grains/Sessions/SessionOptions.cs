@@ -16,4 +16,8 @@ public sealed class SessionOptions
     /// <summary>How often a generation that lost its replica is taken up on another before it fails. Default 3.</summary>
     [Range(0, 100)]
     public int MaxResumptions { get; set; } = 3;
+
+    /// <summary>How long a generation that lost its replica looks for another before it fails. Default 30 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan ResumeTimeout { get; set; } = TimeSpan.FromSeconds(30);
 }

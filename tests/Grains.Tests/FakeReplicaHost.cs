@@ -1,0 +1,61 @@
+using System.Collections.Concurrent;
+using IgptCluster.Contracts;
+using IgptCluster.Engine;
+using IgptCluster.Grains.Placement;
+using IgptCluster.Grains.Replicas;
+using IgptCluster.Tests.Shared;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace IgptCluster.Grains.Tests;
+
+/// <summary>Starts real engines over runners without tensors.</summary>
+internal sealed class FakeReplicaHost(SiloAdvertisement advertisement, FakeModel model) : IReplicaHost
+{
+    public SiloAdvertisement Advertisement { get; } = advertisement;
+
+    public ReplicaEngine Start(ReplicaId replica)
+    {
+        var runner = new FakeModelRunner(model.Shape, model.Slots) { BeforeStep = model.BeforeStep };
+        var loop = new EngineLoop(new EngineOptions { MaxWaiting = model.MaxWaiting }, () => runner, TimeProvider.System, NullLogger.Instance);
+        model.Runners.Add(runner);
+        return new ReplicaEngine(loop, "cpu", "float32", LoadAsync(loop, replica.Model));
+    }
+
+    static async Task<LoadedModel> LoadAsync(EngineLoop loop, string name)
+    {
+        ModelShape shape = await loop.StartAsync();
+        var head = new LinearHead(
+            new HeadDescription("parity", Layer: 1, ["even", "odd"]), [.. Enumerable.Range(0, 2 * shape.EmbeddingSize).Select(i => i % 3 - 1f)], [0.5f, -0.5f]);
+        var description = new ModelDescription
+        {
+            Name = name,
+            Version = "v1",
+            ConfigJson = "{}",
+            PreprocessorJson = "",
+            ProbeLayer = 1,
+            Heads = [head.Description],
+            VocabularySize = shape.VocabularySize,
+            PositionCount = shape.PositionCount,
+            LayerCount = shape.LayerCount,
+            EmbeddingSize = shape.EmbeddingSize,
+            CanGenerate = shape.LogitCount > 0,
+        };
+        return new LoadedModel(description, [head]);
+    }
+}
+
+/// <summary>What the fake silos of one test serve.</summary>
+internal sealed class FakeModel
+{
+    public ModelShape Shape { get; init; } = FakeModelRunner.SmallShape;
+
+    public int Slots { get; init; } = 4;
+
+    public int MaxWaiting { get; init; } = 16;
+
+    /// <summary>Runs on the engines' threads before each step.</summary>
+    public Action<StepPlan> BeforeStep { get; set; } = _ => { };
+
+    /// <summary>Every runner started, in order.</summary>
+    public ConcurrentBag<FakeModelRunner> Runners { get; } = [];
+}

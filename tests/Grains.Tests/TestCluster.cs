@@ -1,0 +1,69 @@
+using IgptCluster.Contracts;
+using IgptCluster.Grains.Placement;
+using IgptCluster.Grains.Replicas;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.TestingHost;
+
+namespace IgptCluster.Grains.Tests;
+
+/// <summary>Silos in this process with the product's grains and placement over fake devices.</summary>
+internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposable
+{
+    public static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    public InProcessTestCluster Silos { get; } = cluster;
+
+    public IGrainFactory Grains => Silos.Client;
+
+    /// <summary>Starts silos with one device each, and after them silos without any.</summary>
+    public static async Task<TestCluster> StartAsync(FakeModel model, int devices = 1, int gateways = 0)
+    {
+        var builder = new InProcessTestClusterBuilder((short)(devices + gateways));
+        int started = 0;
+        builder.ConfigureSilo((options, silo) =>
+        {
+            bool hasDevice = Interlocked.Increment(ref started) <= devices;
+            var advertisement = new SiloAdvertisement(options.SiloName, hasDevice ? ["cpu"] : [], hasDevice ? ["toy", "other"] : []);
+            silo.AddIgptGrains(advertisement);
+            silo.Services.AddSingleton<IReplicaHost>(new FakeReplicaHost(advertisement, model));
+        });
+        InProcessTestCluster cluster = builder.Build();
+        await cluster.DeployAsync(Cancelled);
+        return new TestCluster(cluster);
+    }
+
+    /// <summary>Asks until the model has as many ready replicas as wanted.</summary>
+    public async Task<ReplicaStatus[]> ReadyAsync(string model, int wanted)
+    {
+        ReplicaStatus[] ready = [];
+        await UntilAsync($"{wanted} ready replicas of {model}", async () =>
+        {
+            ready = [.. (await Grains.GetGrain<IModelGrain>(model).GetReplicasAsync()).Where(replica => replica.State == ReplicaState.Ready)];
+            return ready.Length == wanted;
+        });
+        return ready;
+    }
+
+    public Task<ReplicaStatus> StatusAsync(ReplicaId replica) => Grains.GetGrain<IReplicaGrain>(replica.ToString()).GetStatusAsync();
+
+    /// <summary>Waits for a condition; fails by name after 30 seconds.</summary>
+    public static async Task UntilAsync(string what, Func<Task<bool>> condition)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        try
+        {
+            while (!await condition())
+            {
+                await tick.WaitForNextTickAsync(limit.Token);
+            }
+        }
+        catch (OperationCanceledException) when (!Cancelled.IsCancellationRequested)
+        {
+            Assert.Fail($"not within 30 seconds: {what}");
+        }
+    }
+
+    public ValueTask DisposeAsync() => Silos.DisposeAsync();
+}
