@@ -12,6 +12,7 @@ namespace IgptCluster.Grains.Models;
 [DeviceSiloFilter, KeepAlive, GrainType("igpt.model")]
 internal sealed partial class ModelGrain(ClusterView cluster, ILogger<ModelGrain> logger) : Grain, IModelGrain
 {
+    static readonly GrainType ReplicaType = GrainType.Create("igpt.replica");
     static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
     static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(3);
 
@@ -21,6 +22,10 @@ internal sealed partial class ModelGrain(ClusterView cluster, ILogger<ModelGrain
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
+        // A predecessor may have left replicas anywhere: find them before starting others.
+        List<GrainId> active = await GrainFactory.GetGrain<IManagementGrain>(0).GetActiveGrains(ReplicaType);
+        IEnumerable<ReplicaId> left = active.Select(grain => ReplicaId.Parse(grain.Key.ToString()!)).Where(replica => replica.Model == Name);
+        await Task.WhenAll(left.Select(replica => AskAsync(replica.Index, cancellationToken)));
         await LookAsync(cancellationToken);
         this.RegisterGrainTimer(LookAsync, new GrainTimerCreationOptions(LookInterval, LookInterval) { Interleave = true });
     }
