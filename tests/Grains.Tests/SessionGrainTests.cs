@@ -172,8 +172,7 @@ public sealed class SessionGrainTests
     {
         ReplicaId replica = (await cluster.ReadyAsync("toy", cluster.Silos.Silos.Count))[0].Id;
         ISessionGrain session = cluster.Grains.GetGrain<ISessionGrain>(id);
-        SessionDescription started = await session.StartAsync(spec, replica);
-        Assert.Equal(replica, started.Replica);
+        await session.StartAsync(spec, replica);
         return session;
     }
 

@@ -23,7 +23,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, ILogger<ModelGrain
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         // A predecessor may have left replicas anywhere: find them before starting others.
-        List<GrainId> active = await GrainFactory.GetGrain<IManagementGrain>(0).GetActiveGrains(ReplicaType);
+        List<GrainId> active = await GrainFactory.GetGrain<IManagementGrain>(0).GetActiveGrains(ReplicaType, cancellationToken);
         IEnumerable<ReplicaId> left = active.Select(grain => ReplicaId.Parse(grain.Key.ToString()!)).Where(replica => replica.Model == Name);
         await Task.WhenAll(left.Select(replica => AskAsync(replica.Index, cancellationToken)));
         await LookAsync(cancellationToken);

@@ -129,7 +129,7 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
     }
 
     /// <summary>Queues the rest of the generation on a replica; returns once it is queued there, and goes on in the background.</summary>
-    async Task RunOnAsync(ReplicaId replica)
+    async Task RunOnAsync(ReplicaId replica, bool isResumption = false)
     {
         SessionState before = _state;
         _state = SessionState.Queued;
@@ -148,6 +148,7 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
         }
 
         (_replica, _generation) = (replica, generation);
+        _spent = _spent with { Resumptions = _spent.Resumptions + (isResumption ? 1 : 0) };
         FollowAsync(updates, generation).Ignore();
     }
 
@@ -239,8 +240,7 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
         {
             ReplicaStatus[] replicas = await GrainFactory.GetGrain<IModelGrain>(Spec.Model).GetReplicasAsync();
             ReplicaStatus? chosen = ReplicaChoice.Roomiest([.. replicas.Where(replica => replica.Id != left)]) ?? ReplicaChoice.Roomiest(replicas);
-            await RunOnAsync(chosen?.Id ?? throw ReplicaChoice.NoneReady(replicas, Spec.Model));
-            _spent = _spent with { Resumptions = _spent.Resumptions + 1 };
+            await RunOnAsync(chosen?.Id ?? throw ReplicaChoice.NoneReady(replicas, Spec.Model), isResumption: true);
         }
         catch
         {
