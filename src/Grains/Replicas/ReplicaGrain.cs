@@ -97,6 +97,14 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             Engine.EvaluationResult[] results = await Task.WhenAll(sequences.Select(sequence => sequence.Result)).WaitAsync(cancellationToken);
             return new Contracts.EvaluationResult([.. results.Select(result => Row(spec.Kind, result, head))]);
         }
+        catch (EngineStoppedException stopped)
+        {
+            throw new IgptException(IgptErrorCode.NoReplica, $"replica {_id} stopped: {stopped.Message}") { RetryAfter = LoadingRetry };
+        }
+        catch (SequenceFailedException failed)
+        {
+            throw new IgptException(IgptErrorCode.Internal, $"replica {_id}: {failed.Message}");
+        }
         catch
         {
             // One refused or cancelled image takes its request's others along; the engine ignores those that have ended.

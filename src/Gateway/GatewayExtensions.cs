@@ -1,0 +1,56 @@
+using System.Net;
+using IgptCluster.Gateway.Errors;
+using IgptCluster.Gateway.Generations;
+using IgptCluster.Gateway.Images;
+using IgptCluster.Gateway.Models;
+using IgptCluster.Gateway.Services;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace IgptCluster.Gateway;
+
+/// <summary>Puts the gateway's endpoints into a process that is a silo.</summary>
+public static class GatewayExtensions
+{
+    /// <summary>Registers the gateway's services and where it listens.</summary>
+    /// <param name="builder">The process being built.</param>
+    /// <param name="listen">Addresses and ports.</param>
+    public static WebApplicationBuilder AddIgptGateway(this WebApplicationBuilder builder, Hosting.ListenOptions listen)
+    {
+        IServiceCollection services = builder.Services;
+        services.AddOptions<GatewayOptions>().BindConfiguration("Igpt:Gateway").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<ModelDirectory>();
+        services.AddSingleton<ImageReader>();
+        services.AddSingleton<GenerationPlanner>();
+        services.AddSingleton<GenerationRelay>();
+        services.AddGrpc(options =>
+        {
+            options.Interceptors.Add<ErrorInterceptor>();
+            options.MaxReceiveMessageSize = (builder.Configuration.GetSection("Igpt:Gateway").Get<GatewayOptions>() ?? new GatewayOptions()).MaxRequestBytes;
+        });
+        services.AddGrpcReflection();
+        services.AddGrpcHealthChecks().AddCheck<ReplicaReadiness>("replicas", tags: ["ready"]);
+        services.Configure<Microsoft.Extensions.Diagnostics.HealthChecks.HealthCheckPublisherOptions>(options => options.Period = TimeSpan.FromSeconds(1));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(IPEndPoint.Parse(listen.Grpc), endpoint => endpoint.Protocols = HttpProtocols.Http2);
+            kestrel.Listen(IPEndPoint.Parse(listen.Http), endpoint => endpoint.Protocols = HttpProtocols.Http1);
+        });
+        return builder;
+    }
+
+    /// <summary>Maps the gateway's endpoints.</summary>
+    /// <param name="app">The process.</param>
+    public static void MapIgptGateway(this WebApplication app)
+    {
+        app.MapGrpcService<ImageGptService>();
+        app.MapGrpcService<SessionsService>();
+        app.MapGrpcService<ModelsService>();
+        app.MapGrpcService<ClusterService>();
+        app.MapGrpcHealthChecksService();
+        app.MapGrpcReflectionService();
+        app.MapHealthChecks("/healthz", new HealthCheckOptions { Predicate = _ => false });
+        app.MapHealthChecks("/readyz", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready") });
+    }
+}

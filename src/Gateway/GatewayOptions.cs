@@ -1,0 +1,34 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace IgptCluster.Gateway;
+
+/// <summary>What one request may ask of a gateway. Section <c>Igpt:Gateway</c>.</summary>
+public sealed class GatewayOptions
+{
+    /// <summary>Most bytes of one request message; 64 KiB … 1 GiB, default 32 MiB.</summary>
+    [Range(64 * 1024, 1024 * 1024 * 1024)]
+    public int MaxRequestBytes { get; set; } = 32 * 1024 * 1024;
+
+    /// <summary>Most bytes of one encoded image; 1 KiB … 256 MiB, default 8 MiB.</summary>
+    [Range(1024, 256 * 1024 * 1024)]
+    public int MaxImageBytes { get; set; } = 8 * 1024 * 1024;
+
+    /// <summary>Most pixels of one encoded image, told by its header before it is decoded; 1 … 268,435,456, default 33,554,432.</summary>
+    [Range(1, 268_435_456)]
+    public long MaxImagePixels { get; set; } = 32 * 1024 * 1024;
+
+    /// <summary>Whether EXIF orientation is applied. Default true; false gives exactly Hugging Face's tokens.</summary>
+    public bool ApplyExifOrientation { get; set; } = true;
+
+    /// <summary>Most images of one classify, embed or score request; 1 … 1024, default 64.</summary>
+    [Range(1, 1024)]
+    public int MaxImages { get; set; } = 64;
+
+    /// <summary>Most samples of one generation; 1 … 1024, default 64.</summary>
+    [Range(1, 1024)]
+    public int MaxSamples { get; set; } = 64;
+
+    /// <summary>Longest time to live a session can be given. Default 7 days.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "365.00:00:00")]
+    public TimeSpan MaxSessionTtl { get; set; } = TimeSpan.FromDays(7);
+}

@@ -1,0 +1,81 @@
+using System.Threading.Channels;
+using Grpc.Core;
+using IgptCluster.Contracts;
+using IgptCluster.Gateway.Errors;
+using IgptCluster.Protocol.V1;
+
+namespace IgptCluster.Gateway.Generations;
+
+/// <summary>
+/// Carries the events of one or more sessions to one client. A channel that holds everything they can give lies between: a slow client
+/// stalls only itself, never a session's KV slot.
+/// </summary>
+internal sealed class GenerationRelay(IGrainFactory grains)
+{
+    /// <summary>Streams sessions to their end.</summary>
+    /// <param name="sessions">The sessions and how to tell them.</param>
+    /// <param name="client">Where to.</param>
+    /// <param name="cancellationToken">The client is gone or its deadline has passed.</param>
+    public async Task RunAsync(
+        IReadOnlyList<(SessionId Id, EventSource Events)> sessions, IServerStreamWriter<GenerateEvent> client, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var events = Channel.CreateBounded<GenerateEvent>(new BoundedChannelOptions(sessions.Sum(session => session.Events.MostEvents))
+        {
+            SingleReader = true,
+            FullMode = BoundedChannelFullMode.Wait,
+        });
+        Task reading = ReadAllAsync(sessions, events.Writer, stop.Token);
+        try
+        {
+            await foreach (GenerateEvent happened in events.Reader.ReadAllAsync(cancellationToken))
+            {
+                await client.WriteAsync(happened, cancellationToken);
+            }
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Checks what a stream is to carry.</summary>
+    /// <param name="options">As sent; null = the defaults.</param>
+    /// <exception cref="IgptException">InvalidArgument.</exception>
+    public static StreamOptions Checked(StreamOptions? options)
+    {
+        options ??= new StreamOptions();
+        Require.That(options.PngScale <= 32, "stream.png_scale", $"must be 1 … 32 (0 = 1); given {options.PngScale}");
+        return options;
+    }
+
+    async Task ReadAllAsync(IReadOnlyList<(SessionId Id, EventSource Events)> sessions, ChannelWriter<GenerateEvent> writer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            foreach ((_, EventSource source) in sessions)
+            {
+                await writer.WriteAsync(source.Started(), cancellationToken);
+            }
+
+            await Task.WhenAll(sessions.Select(session => ReadAsync(session.Id, session.Events, writer, cancellationToken)));
+            writer.Complete();
+        }
+        catch (Exception failure)
+        {
+            writer.Complete(failure);
+        }
+    }
+
+    async Task ReadAsync(SessionId id, EventSource source, ChannelWriter<GenerateEvent> writer, CancellationToken cancellationToken)
+    {
+        await foreach (SessionUpdate update in grains.GetGrain<ISessionGrain>(id.ToString()).ReadAsync(source.ReadFrom, cancellationToken))
+        {
+            if (source.Next(update) is { } happened)
+            {
+                await writer.WriteAsync(happened, cancellationToken);
+            }
+        }
+    }
+}

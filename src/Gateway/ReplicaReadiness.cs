@@ -1,0 +1,17 @@
+using IgptCluster.Contracts;
+using IgptCluster.Gateway.Models;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace IgptCluster.Gateway;
+
+/// <summary>Healthy once some model has a replica that takes work: what a load balancer wants to know.</summary>
+internal sealed class ReplicaReadiness(ModelDirectory models) : IHealthCheck
+{
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        ReplicaStatus[][] replicas = await Task.WhenAll(models.Names.Select(models.ReplicasAsync));
+        return replicas.SelectMany(replica => replica).Any(replica => replica.State == ReplicaState.Ready)
+            ? HealthCheckResult.Healthy()
+            : HealthCheckResult.Unhealthy("no replica is ready yet");
+    }
+}

@@ -1,0 +1,163 @@
+using Grpc.Core;
+using IgptCluster.Contracts;
+using IgptCluster.Gateway.Errors;
+using IgptCluster.Gateway.Generations;
+using IgptCluster.Gateway.Images;
+using IgptCluster.Gateway.Models;
+using IgptCluster.Protocol.V1;
+
+namespace IgptCluster.Gateway.Services;
+
+/// <summary>Classify, embed, score, generate.</summary>
+internal sealed class ImageGptService(
+    ModelDirectory models, ImageReader reader, GenerationPlanner planner, GenerationRelay relay, IGrainFactory grains) : ImageGpt.ImageGptBase
+{
+    const int DefaultTopK = 5;
+
+    public override async Task<ClassifyResponse> Classify(ClassifyRequest request, ServerCallContext context)
+    {
+        ServedModel model = await models.GetAsync(request.Model);
+        HeadDescription head = FindHead(model.Description, request.Head);
+        int[][] images = await reader.ReadAllAsync(model, request.Images, context.CancellationToken);
+        float[][] rows = await EvaluateAsync(
+            model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Classify, Head = head.Name }, context.CancellationToken);
+        int shown = (int)Math.Min(request.TopK == 0 ? DefaultTopK : request.TopK, (uint)head.Labels.Length);
+        return new ClassifyResponse { Results = { rows.Select(row => Classification(row, head, shown)) }, Usage = UsageOf(images) };
+    }
+
+    public override async Task<EmbedResponse> Embed(EmbedRequest request, ServerCallContext context)
+    {
+        ServedModel model = await models.GetAsync(request.Model);
+        int layers = model.Description.LayerCount;
+        Require.That(!request.HasLayer || request.Layer <= layers, "layer", $"model '{model.Description.Name}' has hidden states 0 … {layers}; given {request.Layer}");
+        int layer = request.HasLayer ? (int)request.Layer : model.Description.ProbeLayer;
+        int[][] images = await reader.ReadAllAsync(model, request.Images, context.CancellationToken);
+        float[][] rows = await EvaluateAsync(
+            model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Embed, Layer = layer }, context.CancellationToken);
+        return new EmbedResponse
+        {
+            Layer = (uint)layer,
+            Embeddings = { rows.Select(row => new Embedding { Values = { request.Normalize ? Normalized(row) : row } }) },
+            Usage = UsageOf(images),
+        };
+    }
+
+    public override async Task<ScoreResponse> Score(ScoreRequest request, ServerCallContext context)
+    {
+        ServedModel model = await models.GetAsync(request.Model);
+        if (!model.Description.CanGenerate)
+        {
+            throw new IgptException(IgptErrorCode.Unsupported, $"model '{model.Description.Name}' has no language-model head: it cannot score");
+        }
+
+        int[][] images = await reader.ReadAllAsync(model, request.Images, context.CancellationToken);
+        float[][] rows = await EvaluateAsync(model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Score }, context.CancellationToken);
+        return new ScoreResponse { Results = { rows.Select(row => ImageScore(row, request.PerToken)) }, Usage = UsageOf(images) };
+    }
+
+    public override async Task Generate(GenerateRequest request, IServerStreamWriter<GenerateEvent> responseStream, ServerCallContext context)
+    {
+        StreamOptions stream = GenerationRelay.Checked(request.Stream);
+        ServedModel model = await models.GetAsync(request.Model);
+        GenerationSpec[] specs = await planner.PlanAsync(model, request, context.CancellationToken);
+        ReplicaId replica = await models.ChooseReplicaAsync(model.Description.Name);
+        (SessionId Id, EventSource Events)[] sessions = Array.ConvertAll(specs, spec =>
+        {
+            SessionId id = SessionId.New();
+            return (id, new EventSource(model, id, spec, stream, spec.Prompt.Length));
+        });
+        try
+        {
+            await Task.WhenAll(sessions.Select((session, i) => Session(session.Id).StartAsync(specs[i], replica)));
+            await relay.RunAsync(sessions, responseStream, context.CancellationToken);
+        }
+        catch
+        {
+            await AbandonAsync(sessions.Select(session => session.Id), specs[0].TimeToLive, context);
+            throw;
+        }
+    }
+
+    /// <summary>What becomes of sessions whose stream broke: those that may live on do, paused if a deadline passed; the others end now.</summary>
+    async Task AbandonAsync(IEnumerable<SessionId> sessions, TimeSpan timeToLive, ServerCallContext context)
+    {
+        bool left = context.CancellationToken.IsCancellationRequested;
+        bool deadline = left && context.Deadline <= DateTime.UtcNow;
+        if (left && timeToLive > TimeSpan.Zero && !deadline)
+        {
+            return;
+        }
+
+        bool pause = deadline && timeToLive > TimeSpan.Zero;
+        Task all = Task.WhenAll(sessions.Select(id => pause ? Session(id).PauseAsync() : Session(id).CancelAsync()));
+
+        // Some may never have started, or be gone already.
+        await all.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    ISessionGrain Session(SessionId id) => grains.GetGrain<ISessionGrain>(id.ToString());
+
+    async Task<float[][]> EvaluateAsync(ServedModel model, EvaluationSpec spec, CancellationToken cancellationToken)
+    {
+        ReplicaId replica = await models.ChooseReplicaAsync(model.Description.Name);
+        return (await grains.GetGrain<IReplicaGrain>(replica.ToString()).EvaluateAsync(spec, cancellationToken)).Rows;
+    }
+
+    static HeadDescription FindHead(ModelDescription model, string name)
+    {
+        if (model.Heads.Length == 0)
+        {
+            throw new IgptException(IgptErrorCode.Unsupported, $"model '{model.Name}' has no classifier head: use Embed, or ask for a model that has one");
+        }
+
+        return name.Length == 0 ? model.Heads[0] : Array.Find(model.Heads, head => head.Name == name) ?? throw new IgptException(
+            IgptErrorCode.HeadNotFound, $"model '{model.Name}' has no head '{name}'; it has {string.Join(", ", model.Heads.Select(head => $"'{head.Name}'"))}")
+        {
+            Field = "head",
+        };
+    }
+
+    static Classification Classification(float[] logits, HeadDescription head, int shown)
+    {
+        double greatest = logits.Max();
+        double sum = logits.Sum(logit => Math.Exp(logit - greatest));
+        IEnumerable<int> best = Enumerable.Range(0, logits.Length).OrderByDescending(i => logits[i]).Take(shown);
+        return new Classification
+        {
+            Scores =
+            {
+                best.Select(i => new ClassScore
+                {
+                    Index = (uint)i,
+                    Label = head.Labels[i],
+                    Logit = logits[i],
+                    Probability = (float)(Math.Exp(logits[i] - greatest) / sum),
+                }),
+            },
+        };
+    }
+
+    static ImageScore ImageScore(float[] logProbabilities, bool perToken)
+    {
+        double total = logProbabilities.Sum(value => (double)value);
+        var score = new ImageScore
+        {
+            TotalLogLikelihood = total,
+            BitsPerDim = -total / Math.Log(2) / (3 * logProbabilities.Length),
+        };
+        if (perToken)
+        {
+            score.LogProbs.AddRange(logProbabilities);
+        }
+
+        return score;
+    }
+
+    static float[] Normalized(float[] row)
+    {
+        double length = Math.Sqrt(row.Sum(value => (double)value * value));
+        return length > 0 ? Array.ConvertAll(row, value => (float)(value / length)) : row;
+    }
+
+    static Usage UsageOf(int[][] images) => new() { Images = (uint)images.Length, PromptTokens = (uint)images.Sum(image => image.Length) };
+}
