@@ -2,7 +2,6 @@ using Grpc.Core;
 using Grpc.Core.Interceptors;
 using IgptCluster.Contracts;
 using IgptCluster.Imaging;
-using Orleans.Runtime;
 
 namespace IgptCluster.Gateway.Errors;
 

@@ -64,7 +64,7 @@ internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, 
         return replicas;
     }
 
-    string Resolve(string name) => name.Length > 0 ? name : Names.FirstOrDefault() ?? throw new IgptException(
+    string Resolve(string name) => name.Length > 0 ? name : Names is [string first, ..] ? first : throw new IgptException(
         IgptErrorCode.NoReplica, "the cluster serves no model: no silo with a device has joined yet")
     {
         RetryAfter = TimeSpan.FromSeconds(2),

@@ -24,10 +24,10 @@ internal sealed class ClusterService(ClusterView cluster, ModelDirectory models)
         };
     }
 
-    Silo Describe(SiloAddress address, SiloStatus status)
+    Protocol.V1.Silo Describe(SiloAddress address, SiloStatus status)
     {
         SiloAdvertisement told = cluster.Advertisement(address);
-        return new Silo
+        return new Protocol.V1.Silo
         {
             Name = told.Name,
             Address = address.ToParsableString(),
