@@ -51,6 +51,9 @@ public sealed record ImageGptConfig
     /// <summary>Standard deviation of initial weights. Default 0.02.</summary>
     public double InitializerRange { get; init; } = 0.02;
 
+    /// <summary>Hugging Face's <c>use_cache</c>; kept for writing back, serving always caches. Default true.</summary>
+    public bool UseCache { get; init; } = true;
+
     /// <summary>Names of the classes, by index; empty where the checkpoint has no classifier.</summary>
     public IReadOnlyList<string> Labels { get; init; } = [];
 
@@ -65,4 +68,40 @@ public sealed record ImageGptConfig
 
     /// <summary>Width inside the MLP.</summary>
     public int FeedForwardSize => InnerSize ?? 4 * EmbeddingSize;
+
+    /// <summary>Non-linearities known by Hugging Face's names.</summary>
+    public static IReadOnlyList<string> Activations { get; } =
+        ["quick_gelu", "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh", "sigmoid"];
+
+    /// <summary>Sizes of the paper's models and of one for trials.</summary>
+    /// <param name="name"><c>tiny</c>, <c>small</c>, <c>medium</c>, <c>large</c> or <c>xl</c>.</param>
+    /// <exception cref="ArgumentException">Another name.</exception>
+    public static ImageGptConfig Preset(string name) => name switch
+    {
+        "tiny" => new ImageGptConfig { EmbeddingSize = 64, LayerCount = 4, HeadCount = 4 },
+        "small" => new ImageGptConfig(),
+        "medium" => new ImageGptConfig { EmbeddingSize = 1024, LayerCount = 36, HeadCount = 8 },
+        "large" => new ImageGptConfig { EmbeddingSize = 1536, LayerCount = 48, HeadCount = 16 },
+        "xl" => new ImageGptConfig { EmbeddingSize = 3072, LayerCount = 60, HeadCount = 16 },
+        _ => throw new ArgumentException($"a preset is tiny, small, medium, large or xl; given '{name}'", nameof(name)),
+    };
+
+    /// <summary>Every rule that the values break together; empty if none.</summary>
+    public IEnumerable<string> Problems()
+    {
+        if (EmbeddingSize % HeadCount != 0)
+        {
+            yield return $"n_embd: must be a multiple of n_head; given {EmbeddingSize} and {HeadCount}";
+        }
+
+        if (!Activations.Contains(ActivationFunction))
+        {
+            yield return $"activation_function: must be one of {string.Join(", ", Activations)}; given '{ActivationFunction}'";
+        }
+
+        if (ProblemType is not (null or "regression" or "single_label_classification" or "multi_label_classification"))
+        {
+            yield return $"problem_type: must be regression, single_label_classification or multi_label_classification; given '{ProblemType}'";
+        }
+    }
 }

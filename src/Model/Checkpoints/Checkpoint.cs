@@ -1,0 +1,182 @@
+using System.Security.Cryptography;
+using System.Text.RegularExpressions;
+using static TorchSharp.torch;
+
+namespace IgptCluster.Model;
+
+/// <summary>
+/// A checkpoint folder as Hugging Face writes it, opened and checked: configuration, names, shapes and types of all weights. Weights are read
+/// when they are loaded. One thread at a time.
+/// </summary>
+public sealed partial class Checkpoint : IDisposable
+{
+    const string Prefix = "transformer.";
+
+    readonly WeightFiles _files;
+
+    Checkpoint(string folder, string configJson, ImageGptConfig config, ImageGptArchitecture architecture, WeightFiles files)
+    {
+        (Folder, ConfigJson, Config, Architecture, _files) = (folder, configJson, config, architecture, files);
+    }
+
+    /// <summary>The folder.</summary>
+    public string Folder { get; }
+
+    /// <summary>config.json as it stands.</summary>
+    public string ConfigJson { get; }
+
+    /// <summary>The configuration.</summary>
+    public ImageGptConfig Config { get; }
+
+    /// <summary>Which of the three classes it is: as config.json says, else by the heads there are.</summary>
+    public ImageGptArchitecture Architecture { get; }
+
+    /// <summary>The weights by name, without the <c>transformer.</c> prefix.</summary>
+    public IReadOnlyDictionary<string, CheckpointTensor> Tensors { get; private init; } = new Dictionary<string, CheckpointTensor>();
+
+    /// <summary>Names of tensors that are not used: old attention buffers, and what the architecture does not know.</summary>
+    public IReadOnlyList<string> Ignored { get; private init; } = [];
+
+    /// <summary>preprocessor_config.json as it stands; null if there is none.</summary>
+    public string? PreprocessorJson { get; private init; }
+
+    /// <summary>The model card, README.md; null if there is none.</summary>
+    public string? Card { get; private init; }
+
+    /// <summary>Opens a folder.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="weights">The weight file to use; null takes the first of model.safetensors, its index, pytorch_model.bin, its index.</param>
+    /// <exception cref="CheckpointException">The folder breaks a rule; all broken ones of a kind are named.</exception>
+    public static Checkpoint Open(string folder, string? weights = null)
+    {
+        if (!Directory.Exists(folder))
+        {
+            throw new CheckpointException($"{folder}: there is no such folder");
+        }
+
+        string configJson = ReadText(folder, "config.json") ?? throw new CheckpointException($"{folder}: there is no config.json");
+        (ImageGptConfig config, ImageGptArchitecture? named) = ImageGptConfigJson.Parse(configJson);
+        WeightFiles files = WeightFiles.Open(folder, weights);
+        try
+        {
+            Dictionary<string, CheckpointTensor> tensors = Canonical(files.Tensors, out List<string> ignored);
+            ImageGptArchitecture architecture = named ?? Infer(tensors);
+            IReadOnlyList<WeightShape> layout = WeightLayout.Of(config, architecture);
+            Check(files.Name, tensors, layout, config);
+            var known = layout.Select(weight => weight.Name).ToHashSet();
+            ignored.AddRange(tensors.Keys.Where(name => !known.Contains(name)));
+            return new Checkpoint(folder, configJson, config, architecture, files)
+            {
+                Tensors = tensors.Where(tensor => known.Contains(tensor.Key)).ToDictionary(),
+                Ignored = ignored,
+                PreprocessorJson = ReadText(folder, "preprocessor_config.json"),
+                Card = ReadText(folder, "README.md"),
+            };
+        }
+        catch
+        {
+            files.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads a weight.</summary>
+    /// <param name="name">Its name without the <c>transformer.</c> prefix.</param>
+    /// <param name="dtype">Data type wanted.</param>
+    /// <returns>A contiguous CPU tensor that the caller owns.</returns>
+    /// <exception cref="CheckpointException">A value is not finite.</exception>
+    public Tensor Load(string name, ScalarType dtype) => Tensors[name].Load(dtype);
+
+    /// <summary>The first 16 hexadecimal digits of the SHA-256 over names, types, shapes and values of all weights, in the layout's order.</summary>
+    public string ComputeVersion()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (WeightShape weight in WeightLayout.Of(Config, Architecture))
+        {
+            Tensors[weight.Name].AppendTo(hash);
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+    }
+
+    /// <summary>Closes the files; weights that were loaded stay.</summary>
+    public void Dispose() => _files.Dispose();
+
+    static string? ReadText(string folder, string name)
+    {
+        string path = Path.Combine(folder, name);
+        return File.Exists(path) ? File.ReadAllText(path) : null;
+    }
+
+    static Dictionary<string, CheckpointTensor> Canonical(IReadOnlyList<CheckpointTensor> stored, out List<string> ignored)
+    {
+        ignored = [];
+        var tensors = new Dictionary<string, CheckpointTensor>();
+        foreach (CheckpointTensor tensor in stored)
+        {
+            string name = tensor.Name.StartsWith(Prefix, StringComparison.Ordinal) ? tensor.Name[Prefix.Length..] : tensor.Name;
+            if (AttentionBuffer().IsMatch(name))
+            {
+                ignored.Add(name);
+                continue;
+            }
+
+            tensor.Name = name;
+            if (!tensors.TryAdd(name, tensor))
+            {
+                throw new CheckpointException($"{tensor.File}: weight '{name}' is there twice, with and without '{Prefix}'");
+            }
+        }
+
+        return tensors;
+    }
+
+    static ImageGptArchitecture Infer(Dictionary<string, CheckpointTensor> tensors) =>
+        tensors.ContainsKey(WeightLayout.LanguageHead) ? ImageGptArchitecture.CausalImageModeling
+        : tensors.ContainsKey(WeightLayout.ClassifierHead) ? ImageGptArchitecture.ImageClassification
+        : ImageGptArchitecture.Model;
+
+    static void Check(string file, Dictionary<string, CheckpointTensor> tensors, IReadOnlyList<WeightShape> layout, ImageGptConfig config)
+    {
+        var problems = new List<string>();
+        foreach (WeightShape weight in layout)
+        {
+            if (!tensors.TryGetValue(weight.Name, out CheckpointTensor? tensor))
+            {
+                problems.Add($"'{weight.Name}' [{string.Join(", ", weight.Shape)}] is missing");
+            }
+            else if (!tensor.Shape.SequenceEqual(weight.Shape))
+            {
+                problems.Add($"'{weight.Name}' must be [{string.Join(", ", weight.Shape)}] by config.json; given [{string.Join(", ", tensor.Shape)}]");
+            }
+            else if (tensor.DType is not (ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float32 or ScalarType.Float64))
+            {
+                problems.Add($"'{weight.Name}' must be float16, bfloat16, float32 or float64; given {tensor.DType}");
+            }
+        }
+
+        int layers = 0;
+        foreach (string name in tensors.Keys)
+        {
+            layers = Block().Match(name) is { Success: true } block && int.TryParse(block.Groups[1].ValueSpan, out int layer) ? Math.Max(layers, layer + 1) : layers;
+        }
+
+        if (layers > config.LayerCount)
+        {
+            problems.Add($"it has weights of {layers} blocks, config.json's n_layer is {config.LayerCount}");
+        }
+
+        if (problems.Count > 0)
+        {
+            const int shown = 20;
+            string rest = problems.Count > shown ? $"; and {problems.Count - shown} more" : "";
+            throw new CheckpointException($"{file}: {string.Join("; ", problems.Take(shown))}{rest}");
+        }
+    }
+
+    [GeneratedRegex(@"^h\.\d+\.attn\.(masked_)?bias$")]
+    private static partial Regex AttentionBuffer();
+
+    [GeneratedRegex(@"^h\.(\d{1,9})\.")]
+    private static partial Regex Block();
+}

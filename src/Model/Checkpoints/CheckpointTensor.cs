@@ -1,0 +1,133 @@
+using System.Security.Cryptography;
+using static TorchSharp.torch;
+
+namespace IgptCluster.Model;
+
+/// <summary>A weight as it lies in its file: read when it is loaded, not before. Valid as long as its <see cref="Checkpoint"/>.</summary>
+public sealed class CheckpointTensor
+{
+    const int Piece = 1 << 24;
+
+    readonly IWeightBytes _bytes;
+    readonly long _start;
+    readonly long[] _strides;
+
+    internal CheckpointTensor(string name, ScalarType dtype, long[] shape, IWeightBytes bytes, long start = 0, long[]? strides = null)
+    {
+        (Name, DType, Shape, _bytes, _start) = (name, dtype, shape, bytes, start);
+        _strides = strides ?? ContiguousStrides(shape);
+    }
+
+    /// <summary>Its name without the <c>transformer.</c> prefix.</summary>
+    public string Name { get; internal set; }
+
+    /// <summary>Data type in the file: float16, bfloat16, float32 or float64 for weights.</summary>
+    public ScalarType DType { get; }
+
+    /// <summary>Its sizes.</summary>
+    public IReadOnlyList<long> Shape { get; }
+
+    /// <summary>File it lies in, for messages.</summary>
+    internal string File => _bytes.File;
+
+    internal long Count => Shape.Aggregate(1L, (count, size) => count * size);
+
+    /// <summary>Bytes of one value.</summary>
+    internal static int SizeOf(ScalarType dtype) => dtype switch
+    {
+        ScalarType.Float64 or ScalarType.Int64 => 8,
+        ScalarType.Float32 or ScalarType.Int32 => 4,
+        ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Int16 => 2,
+        _ => 1,
+    };
+
+    internal static long[] ContiguousStrides(IReadOnlyList<long> shape)
+    {
+        long[] strides = new long[shape.Count];
+        long stride = 1;
+        for (int i = shape.Count - 1; i >= 0; i--)
+        {
+            strides[i] = stride;
+            stride *= shape[i];
+        }
+
+        return strides;
+    }
+
+    /// <summary>Reads the weight.</summary>
+    /// <param name="dtype">Data type wanted.</param>
+    /// <returns>A contiguous CPU tensor [<see cref="Shape"/>] that the caller owns.</returns>
+    /// <exception cref="CheckpointException">A value is not finite.</exception>
+    public Tensor Load(ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        using var inference = no_grad();
+        Tensor stored = empty([.. Shape], DType);
+        CopyTo(stored);
+        if (!stored.isfinite().all().item<bool>())
+        {
+            throw new CheckpointException($"{File}: {Name}: all weights must be finite; it has a NaN or an infinity");
+        }
+
+        return stored.to_type(dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Feeds name, shape and values to a hash.</summary>
+    internal void AppendTo(IncrementalHash hash)
+    {
+        hash.AppendData(System.Text.Encoding.UTF8.GetBytes($"{Name} {DType} {string.Join('x', Shape)}\n"));
+        ForEachPiece((_, piece) => hash.AppendData(piece));
+    }
+
+    unsafe void CopyTo(Tensor target)
+    {
+        byte* start = (byte*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref System.Runtime.InteropServices.MemoryMarshal.GetReference(target.bytes));
+        ForEachPiece((at, piece) => piece.CopyTo(new Span<byte>(start + at, piece.Length)));
+    }
+
+    delegate void TakePiece(long at, ReadOnlySpan<byte> piece);
+
+    /// <summary>All values in row-major order, in pieces that fit a span.</summary>
+    void ForEachPiece(TakePiece take)
+    {
+        int size = SizeOf(DType);
+        if (Count == 0)
+        {
+            return;
+        }
+
+        if (_strides.SequenceEqual(ContiguousStrides(Shape)))
+        {
+            long length = Count * size;
+            for (long at = 0; at < length; at += Piece)
+            {
+                take(at, _bytes.Read((_start * size) + at, (int)Math.Min(Piece, length - at)));
+            }
+
+            return;
+        }
+
+        // A view: each row of the last dimension is gathered value by value.
+        byte[] row = new byte[checked((int)Shape[^1]) * size];
+        long[] index = new long[Shape.Count];
+        for (long at = 0; at < Count * size; at += row.Length)
+        {
+            long from = _start;
+            for (int i = 0; i < index.Length - 1; i++)
+            {
+                from += index[i] * _strides[i];
+            }
+
+            for (int i = 0; i < Shape[^1]; i++)
+            {
+                _bytes.Read((from + (i * _strides[^1])) * size, size).CopyTo(row.AsSpan(i * size));
+            }
+
+            take(at, row);
+            for (int i = index.Length - 2; i >= 0 && ++index[i] == Shape[i]; i--)
+            {
+                index[i] = 0;
+            }
+        }
+    }
+}
