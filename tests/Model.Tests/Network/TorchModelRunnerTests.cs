@@ -76,7 +76,7 @@ public sealed class TorchModelRunnerTests
         using var scope = NewDisposeScope();
         using var inference = no_grad();
         int[] tokens = Tokens(runner.Shape, 40, seed: 6);
-        int[] targets = Tokens(runner.Shape, 40, seed: 7);
+        int[] targets = Tokens(runner.Shape, 41, seed: 7)[1..];
         int layers = runner.Shape.LayerCount;
         IReadOnlyList<ChunkOutput> outputs = runner.Execute(Plan(
             new SequenceChunk { Slot = 0, Start = 0, Tokens = tokens.AsMemory(0, 7) },

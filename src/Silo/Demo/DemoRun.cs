@@ -1,0 +1,197 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
+using IgptCluster.Imaging;
+using IgptCluster.Protocol.V1;
+using Model = IgptCluster.Protocol.V1.Model;
+
+namespace IgptCluster.Silo.Demo;
+
+/// <summary>
+/// Starts a cluster of one machine on free loopback ports and uses it as any client would, through gRPC: classifies the sample images, scores
+/// them, and completes their lower halves as a stream.
+/// </summary>
+internal sealed class DemoRun(GrpcChannel channel, string folder)
+{
+    const int Samples = 3;
+    const int Scale = 6;
+    const ulong Seed = 20261124;
+
+    readonly ImageGpt.ImageGptClient _client = new(channel);
+    readonly Models.ModelsClient _models = new(channel);
+
+    /// <summary>Runs the demo.</summary>
+    /// <param name="settings">Settings of the command line.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    internal static async Task<int> RunAsync(Dictionary<string, string?> settings, CancellationToken cancellationToken)
+    {
+        settings["Igpt:Listen:Grpc"] = "127.0.0.1:0";
+        settings["Igpt:Listen:Http"] = "127.0.0.1:0";
+        int[] ports = FreePorts(2);
+        settings["Igpt:Cluster:SiloPort"] = ports[0].ToString(CultureInfo.InvariantCulture);
+        settings["Igpt:Cluster:ClientPort"] = ports[1].ToString(CultureInfo.InvariantCulture);
+        settings["Igpt:Cluster:ClusterId"] = Guid.NewGuid().ToString("N");
+        settings["Logging:LogLevel:Default"] = "Warning";
+        Console.WriteLine("IgptCluster demo: a cluster of one machine, used through gRPC as any client would.");
+        var watch = Stopwatch.StartNew();
+        await using SiloApplication silo = SiloApplication.Build(settings);
+        await silo.WaitUntilReadyAsync(await silo.StartAsync(cancellationToken), cancellationToken);
+        Console.WriteLine($"Up in {watch.Elapsed.TotalSeconds:0.0} s: gRPC at {silo.GrpcAddress}");
+        using GrpcChannel channel = GrpcChannel.ForAddress(silo.GrpcAddress!);
+        string folder = Directory.CreateDirectory("demo").FullName;
+        await new DemoRun(channel, folder).RunAsync(cancellationToken);
+        Console.WriteLine($"Done in {watch.Elapsed.TotalSeconds:0.0} s. Pictures are in {folder}");
+        return 0;
+    }
+
+    async Task RunAsync(CancellationToken cancellationToken)
+    {
+        ListModelsResponse served = await _models.ListAsync(new ListModelsRequest(), cancellationToken: cancellationToken);
+        foreach (Model model in served.Models)
+        {
+            string kind = model.Heads.Count > 0 ? $"classifier of {model.Heads[0].Labels.Count} classes" : "generates and scores";
+            Console.WriteLine($"Model {model.Name}: {kind}; {model.Replicas.Count} replica(s) with {model.Replicas.Sum(replica => (int)replica.SlotsTotal)} KV slots");
+        }
+
+        if (served.Models.Any(model => model.Card.Contains("Random weights", StringComparison.Ordinal)))
+        {
+            Console.WriteLine("NOTE: these bundled weights are RANDOM, nothing was learned: classes and completed pixels mean nothing. They show that the whole path works.");
+        }
+
+        Dictionary<string, byte[]> images = Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "assets", "images"), "*.png").Order()
+            .ToDictionary(file => Path.GetFileNameWithoutExtension(file), File.ReadAllBytes);
+        if (served.Models.FirstOrDefault(model => model.Heads.Count > 0) is { } classifier)
+        {
+            await ClassifyAsync(classifier.Name, images, cancellationToken);
+        }
+
+        if (served.Models.FirstOrDefault(model => model.CanGenerate) is { } generator)
+        {
+            await ScoreAsync(generator.Name, images, cancellationToken);
+            await CompleteAsync(generator, images, cancellationToken);
+        }
+    }
+
+    async Task ClassifyAsync(string model, Dictionary<string, byte[]> images, CancellationToken cancellationToken)
+    {
+        var request = new ClassifyRequest { Model = model, TopK = 3, Images = { images.Values.Select(Encoded) } };
+        ClassifyResponse response = await _client.ClassifyAsync(request, cancellationToken: cancellationToken);
+        foreach ((string name, Classification result) in images.Keys.Zip(response.Results))
+        {
+            Console.WriteLine($"Classified {name}: {string.Join(", ", result.Scores.Select(score => $"{score.Label} {score.Probability:P0}"))}");
+        }
+    }
+
+    async Task ScoreAsync(string model, Dictionary<string, byte[]> images, CancellationToken cancellationToken)
+    {
+        var request = new ScoreRequest { Model = model, Images = { images.Values.Select(Encoded) } };
+        ScoreResponse response = await _client.ScoreAsync(request, cancellationToken: cancellationToken);
+        foreach ((string name, ImageScore result) in images.Keys.Zip(response.Results))
+        {
+            Console.WriteLine($"Scored {name}: {-result.TotalLogLikelihood / 1024:0.000} nats per token, {result.BitsPerDim:0.000} bits per dimension");
+        }
+    }
+
+    async Task CompleteAsync(Model model, Dictionary<string, byte[]> images, CancellationToken cancellationToken)
+    {
+        Palette palette = PaletteOf(model);
+        var progress = new DemoProgress(images.Count * Samples * (int)(model.Width * model.Height) / 2);
+        Completion[] completions = await Task.WhenAll(images.Select(image => CompleteAsync(model, image.Key, image.Value, progress, cancellationToken)));
+        progress.Finish();
+        var rows = new List<IReadOnlyList<RgbImage>>();
+        foreach (Completion completion in completions)
+        {
+            int[][] done = completion.Tokens;
+            RgbImage[] row =
+            [
+                Resized(completion.Original, model),
+                TokenImage.Render(palette, done[0].AsSpan(0, completion.Kept), (int)model.Width, (int)model.Height),
+                .. done.Select(tokens => TokenImage.Render(palette, tokens, (int)model.Width, (int)model.Height)),
+            ];
+            rows.Add([.. row.Select(image => image.Upscale(Scale))]);
+            await WriteAsync($"{completion.Name}.png", PngEncoder.Encode(ContactSheet.Compose([rows[^1]])));
+        }
+
+        await WriteAsync("all.png", PngEncoder.Encode(ContactSheet.Compose(rows)));
+        await WriteAsync("animation.png", Animation(completions, palette, model));
+        Console.WriteLine("Each picture: the original, the half that was kept, then the samples. animation.png plays in any browser.");
+    }
+
+    async Task<Completion> CompleteAsync(Model model, string name, byte[] file, DemoProgress progress, CancellationToken cancellationToken)
+    {
+        var request = new GenerateRequest
+        {
+            Model = model.Name,
+            Prompt = Encoded(file),
+            Samples = Samples,
+            Sampling = new SamplingParameters { Temperature = 1, Seed = Seed },
+        };
+        Completion? completion = null;
+        var finished = new bool[Samples];
+        using AsyncServerStreamingCall<GenerateEvent> call = _client.Generate(request, cancellationToken: cancellationToken);
+        await foreach (GenerateEvent happened in call.ResponseStream.ReadAllAsync(cancellationToken))
+        {
+            switch (happened.EventCase)
+            {
+                case GenerateEvent.EventOneofCase.Started:
+                    completion ??= new Completion(name, file, Kept: (int)happened.Started.PromptTokens, new int[Samples][]);
+                    completion.Tokens[happened.Sample] = [.. PromptOf(model, file).Take(completion.Kept)];
+                    break;
+                case GenerateEvent.EventOneofCase.Tokens:
+                    completion!.Tokens[happened.Sample] = [.. completion.Tokens[happened.Sample], .. happened.Tokens.Ids.Select(id => (int)id)];
+                    progress.Add(happened.Tokens.Ids.Count);
+                    break;
+                case GenerateEvent.EventOneofCase.Finished:
+                    finished[happened.Sample] = happened.Finished.Reason == FinishReason.Completed;
+                    break;
+            }
+        }
+
+        return finished.All(done => done) ? completion! : throw new InvalidOperationException($"the completion of {name} ended without finishing all {Samples} samples");
+    }
+
+    static byte[] Animation(Completion[] completions, Palette palette, Model model)
+    {
+        (int width, int height) = ((int)model.Width, (int)model.Height);
+        var frames = new List<RgbImage>();
+        for (int position = completions[0].Kept; position <= width * height; position += width / 2)
+        {
+            int shown = position;
+            frames.Add(ContactSheet.Compose([[.. completions.Select(completion =>
+                TokenImage.Render(palette, completion.Tokens[0].AsSpan(0, shown), width, height).Upscale(Scale))]]));
+        }
+
+        return ApngEncoder.Encode(frames, TimeSpan.FromMilliseconds(60), TimeSpan.FromSeconds(2));
+    }
+
+    async Task WriteAsync(string name, byte[] content)
+    {
+        await File.WriteAllBytesAsync(Path.Combine(folder, name), content);
+        Console.WriteLine($"Wrote demo/{name} ({content.Length:N0} bytes)");
+    }
+
+    static ImageInput Encoded(byte[] file) => new() { Encoded = UnsafeByteOperations.UnsafeWrap(file) };
+
+    static RgbImage Resized(byte[] file, Model model) => PillowResampler.Resize(ImageDecoder.Decode(file), (int)model.Width, (int)model.Height);
+
+    /// <summary>The kept half as the server sees it: each pixel's nearest colour.</summary>
+    static int[] PromptOf(Model model, byte[] file) =>
+        new ImageProcessor { Palette = PaletteOf(model), Width = (int)model.Width, Height = (int)model.Height }.Tokenize(ImageDecoder.Decode(file));
+
+    static Palette PaletteOf(Model model) => Palette.FromClusters(Array.ConvertAll(model.Palette.ToByteArray(), value => (value / 127.5) - 1));
+
+    static int[] FreePorts(int count)
+    {
+        TcpListener[] listeners = [.. Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0))];
+        Array.ForEach(listeners, listener => listener.Start());
+        int[] ports = Array.ConvertAll(listeners, listener => ((IPEndPoint)listener.LocalEndpoint).Port);
+        Array.ForEach(listeners, listener => listener.Dispose());
+        return ports;
+    }
+
+    sealed record Completion(string Name, byte[] Original, int Kept, int[][] Tokens);
+}

@@ -1,0 +1,26 @@
+using System.ComponentModel.DataAnnotations;
+using IgptCluster.Contracts;
+using IgptCluster.Model;
+using IgptCluster.Silo;
+using IgptCluster.Silo.Demo;
+
+try
+{
+    return await SiloCommand.Create(ServeAsync, DemoRun.RunAsync).Parse(args).InvokeAsync(new() { EnableDefaultExceptionHandler = false });
+}
+catch (Exception failure) when (failure is ValidationException or CheckpointException or IgptException or InvalidOperationException or IOException)
+{
+    await Console.Error.WriteLineAsync($"igpt silo: {failure.Message}");
+    return failure is ValidationException or CheckpointException ? 2 : 1;
+}
+
+static async Task<int> ServeAsync(Dictionary<string, string?> settings, CancellationToken cancellationToken)
+{
+    await using SiloApplication silo = SiloApplication.Build(settings);
+    IReadOnlyList<string> models = await silo.StartAsync(cancellationToken);
+    await silo.WaitUntilReadyAsync(models, cancellationToken);
+    string where = silo.GrpcAddress is null ? "behind other gateways" : $"gRPC {silo.GrpcAddress} HTTP {silo.HttpAddress}";
+    Console.WriteLine($"Ready: {where} models {string.Join(", ", models)}");
+    await silo.WaitForShutdownAsync();
+    return 0;
+}

@@ -1,0 +1,110 @@
+using IgptCluster.Contracts;
+using IgptCluster.Grains.Replicas;
+using IgptCluster.Imaging;
+using IgptCluster.Model;
+using static TorchSharp.torch;
+
+namespace IgptCluster.Silo.Replicas;
+
+/// <summary>Turns a checkpoint folder into a network and what the cluster tells of it.</summary>
+internal static class CheckpointLoader
+{
+    const string ClassifierHead = "classifier";
+
+    /// <summary>Opens and checks a folder without reading its weights.</summary>
+    /// <param name="folder">Checkpoint folder.</param>
+    /// <exception cref="CheckpointException">It breaks a rule.</exception>
+    internal static Checkpoint Open(string folder)
+    {
+        Checkpoint checkpoint = Checkpoint.Open(folder);
+        try
+        {
+            CheckProcessor(checkpoint);
+            return checkpoint;
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads the weights.</summary>
+    /// <param name="checkpoint">An open checkpoint.</param>
+    /// <param name="name">Name to serve it by.</param>
+    /// <param name="device">Where to put them.</param>
+    /// <param name="dtype">Data type to compute in.</param>
+    /// <exception cref="CheckpointException">A weight is not finite.</exception>
+    internal static (ImageGpt Network, LoadedModel Model) Load(Checkpoint checkpoint, string name, Device device, ScalarType dtype)
+    {
+        var network = new ImageGpt(checkpoint.Config, checkpoint.Architecture, weight => checkpoint.Load(weight, ScalarType.Float32), device, dtype);
+        try
+        {
+            LinearHead[] heads = checkpoint.Architecture == ImageGptArchitecture.ImageClassification ? [Head(checkpoint)] : [];
+            return (network, new LoadedModel(Describe(checkpoint, name, heads), heads));
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
+    }
+
+    static ModelDescription Describe(Checkpoint checkpoint, string name, LinearHead[] heads)
+    {
+        ImageGptConfig config = checkpoint.Config;
+        return new ModelDescription
+        {
+            Name = name,
+            Version = checkpoint.ComputeVersion(),
+            ConfigJson = checkpoint.ConfigJson,
+            PreprocessorJson = checkpoint.PreprocessorJson ?? "",
+            Card = checkpoint.Card ?? "",
+
+            // Two thirds up: the best layer of the paper's linear probes (16 of 24).
+            ProbeLayer = config.LayerCount * 2 / 3,
+            Heads = [.. heads.Select(head => head.Description)],
+            VocabularySize = config.VocabSize,
+            PositionCount = config.PositionCount,
+            LayerCount = config.LayerCount,
+            EmbeddingSize = config.EmbeddingSize,
+            CanGenerate = checkpoint.Architecture == ImageGptArchitecture.CausalImageModeling,
+        };
+    }
+
+    /// <summary>ImageGPTForImageClassification's own head: its score matrix on the mean of the last hidden state.</summary>
+    static LinearHead Head(Checkpoint checkpoint)
+    {
+        using Tensor weight = checkpoint.Load(WeightLayout.ClassifierHead, ScalarType.Float32);
+        return new LinearHead(
+            new HeadDescription(ClassifierHead, checkpoint.Config.LayerCount, [.. checkpoint.Config.Labels]), weight.data<float>().ToArray(), bias: []);
+    }
+
+    static void CheckProcessor(Checkpoint checkpoint)
+    {
+        if (checkpoint.PreprocessorJson is not { } json)
+        {
+            return;
+        }
+
+        try
+        {
+            ImageProcessor processor = ImageProcessor.Parse(json);
+            int colours = checkpoint.Config.VocabSize - 1;
+            if (processor.Palette.Count != colours)
+            {
+                throw new CheckpointException($"preprocessor_config.json: must have as many clusters as the model has colours, {colours} (vocab_size − 1); given {processor.Palette.Count}");
+            }
+
+            if (processor.Width * processor.Height > checkpoint.Config.PositionCount)
+            {
+                throw new CheckpointException(
+                    $"preprocessor_config.json: an image must have at most {checkpoint.Config.PositionCount} pixels (n_positions); size is {processor.Width} × {processor.Height}");
+            }
+        }
+        catch (ImagingException failure)
+        {
+            throw new CheckpointException(failure.Message, failure);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace IgptCluster.Silo.Replicas;
+
+/// <summary>What this silo serves. Section <c>Igpt</c>.</summary>
+public sealed class ReplicaOptions : IValidatableObject
+{
+    /// <summary>Models to serve; the first is the cluster's default. Default: the bundled ones.</summary>
+    public IList<ServedCheckpoint> Models { get; } = [];
+
+    /// <summary>Where models run: <c>cpu</c>, <c>cuda</c> (every CUDA device) or <c>auto</c> (CUDA if there is any). Default cpu.</summary>
+    [RegularExpression("cpu|cuda|auto")]
+    public string Device { get; set; } = "cpu";
+
+    /// <summary>Data type of weights and KV cache: <c>float32</c> or <c>bfloat16</c>. Default float32.</summary>
+    [RegularExpression("float32|bfloat16")]
+    public string DType { get; set; } = "float32";
+
+    /// <summary>KV slots of each replica, 1 … 4096. Absent: as many as a quarter of the free memory holds, at most 64.</summary>
+    [Range(1, 4096)]
+    public int? Slots { get; set; }
+
+    /// <summary>Token budget of an engine step, 1 … 65536. Default 512.</summary>
+    [Range(1, 65_536)]
+    public int MaxBatchTokens { get; set; } = 512;
+
+    /// <summary>Sequences that may wait for a slot, 0 … 100000. Default 256.</summary>
+    [Range(0, 100_000)]
+    public int MaxWaiting { get; set; } = 256;
+
+    /// <inheritdoc/>
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (Models.Any(model => model.Path.Length == 0))
+        {
+            yield return new ValidationResult("Igpt:Models: each model needs a Path", [nameof(Models)]);
+        }
+
+        foreach (IGrouping<string, ServedCheckpoint> same in Models.GroupBy(model => model.ServedName).Where(same => same.Count() > 1 || same.Key.AsSpan().ContainsAny(";/")))
+        {
+            yield return new ValidationResult($"Igpt:Models: names must be unique and without ';' and '/'; given '{same.Key}' {same.Count()} times", [nameof(Models)]);
+        }
+    }
+}
+
+/// <summary>A checkpoint folder and the name to serve it by.</summary>
+public sealed class ServedCheckpoint
+{
+    /// <summary>Name clients ask for. Default: the folder's.</summary>
+    public string Name { get; set; } = "";
+
+    /// <summary>Checkpoint folder.</summary>
+    public string Path { get; set; } = "";
+
+    /// <summary>The name in use.</summary>
+    public string ServedName => Name.Length > 0 ? Name : System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)));
+}

@@ -1,0 +1,110 @@
+using IgptCluster.Contracts;
+using IgptCluster.Engine;
+using IgptCluster.Grains.Placement;
+using IgptCluster.Grains.Replicas;
+using IgptCluster.Model;
+using static TorchSharp.torch;
+
+namespace IgptCluster.Silo.Replicas;
+
+/// <summary>Starts engines on this silo's devices with TorchSharp. Any thread.</summary>
+internal sealed partial class TorchReplicaHost(ReplicaOptions options, SiloAdvertisement advertisement, TimeProvider time, ILoggerFactory loggers) : IReplicaHost
+{
+    const int MostSlots = 64;
+
+    readonly ILogger _logger = loggers.CreateLogger<TorchReplicaHost>();
+    readonly Lock _lock = new();
+    readonly Dictionary<string, int> _engines = advertisement.Devices.ToDictionary(device => device, _ => 0);
+
+    public SiloAdvertisement Advertisement { get; } = advertisement;
+
+    /// <summary>The devices that models run on.</summary>
+    internal static string[] Devices(ReplicaOptions options)
+    {
+        if (options.Device == "cpu")
+        {
+            return ["cpu"];
+        }
+
+        LibTorch.Prepare();
+        int count = cuda.is_available() ? cuda.device_count() : 0;
+        if (count == 0 && options.Device == "cuda")
+        {
+            throw new InvalidOperationException($"--device cuda needs a CUDA device and a CUDA libtorch; there is {LibTorch.Describe()}. Set IGPT_LIBTORCH to a CUDA PyTorch's lib folder, or use --device cpu");
+        }
+
+        return count == 0 ? ["cpu"] : [.. Enumerable.Range(0, count).Select(i => $"cuda:{i}")];
+    }
+
+    public ReplicaEngine Start(ReplicaId replica)
+    {
+        ServedCheckpoint served = options.Models.FirstOrDefault(model => model.ServedName == replica.Model)
+            ?? throw new IgptException(IgptErrorCode.ModelNotFound, $"this silo has no weights of model '{replica.Model}'");
+        string device = Take();
+        var loaded = new TaskCompletionSource<LoadedModel>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var loop = new EngineLoop(
+            new EngineOptions { MaxBatchTokens = options.MaxBatchTokens, MaxWaiting = options.MaxWaiting },
+            () => Load(served, device, loaded),
+            time,
+            loggers.CreateLogger<EngineLoop>());
+        return new ReplicaEngine(loop, device, options.DType, StartAsync(loop, loaded.Task, device));
+    }
+
+    /// <summary>On the engine's thread: reads the weights and allocates the KV slots.</summary>
+    TorchModelRunner Load(ServedCheckpoint served, string device, TaskCompletionSource<LoadedModel> loaded)
+    {
+        long started = time.GetTimestamp();
+        LibTorch.Prepare();
+        ScalarType dtype = options.DType == "bfloat16" ? ScalarType.BFloat16 : ScalarType.Float32;
+        using Checkpoint checkpoint = CheckpointLoader.Open(served.Path);
+        (ImageGpt network, LoadedModel model) = CheckpointLoader.Load(checkpoint, served.ServedName, new Device(device), dtype);
+        long slotBytes = TorchModelRunner.SlotBytes(checkpoint.Config, dtype);
+        int slots = options.Slots ?? SlotsFor(slotBytes);
+        var runner = new TorchModelRunner(network, slots);
+        LogLoaded(served.ServedName, device, time.GetElapsedTime(started).TotalSeconds, slots, slotBytes >> 10);
+        loaded.TrySetResult(model);
+        return runner;
+    }
+
+    /// <summary>As many slots as a quarter of the memory this process may still use holds.</summary>
+    static int SlotsFor(long slotBytes) => (int)Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 / slotBytes, 1, MostSlots);
+
+    async Task<LoadedModel> StartAsync(EngineLoop loop, Task<LoadedModel> loaded, string device)
+    {
+        try
+        {
+            await loop.StartAsync();
+            return await loaded;
+        }
+        catch (Exception failure)
+        {
+            LogFailed(failure, device);
+            Release(device);
+            throw;
+        }
+    }
+
+    string Take()
+    {
+        lock (_lock)
+        {
+            string device = _engines.MinBy(pair => pair.Value).Key;
+            _engines[device]++;
+            return device;
+        }
+    }
+
+    void Release(string device)
+    {
+        lock (_lock)
+        {
+            _engines[device]--;
+        }
+    }
+
+    [LoggerMessage(3001, LogLevel.Information, "Model {Model} loaded on {Device} in {Seconds:0.0} s: {Slots} KV slots of {SlotKiB} KiB")]
+    partial void LogLoaded(string model, string device, double seconds, int slots, long slotKiB);
+
+    [LoggerMessage(3002, LogLevel.Error, "A replica on {Device} could not load its weights")]
+    partial void LogFailed(Exception failure, string device);
+}

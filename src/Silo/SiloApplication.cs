@@ -1,0 +1,127 @@
+using IgptCluster.Contracts;
+using IgptCluster.Gateway;
+using IgptCluster.Grains;
+using IgptCluster.Grains.Placement;
+using IgptCluster.Grains.Replicas;
+using IgptCluster.Hosting;
+using IgptCluster.Model;
+using IgptCluster.Silo.Replicas;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+
+namespace IgptCluster.Silo;
+
+/// <summary>A silo put together: grains, devices, and unless told otherwise the gateway.</summary>
+/// <param name="app">The process's host.</param>
+/// <param name="listen">Where it answers clients.</param>
+internal sealed class SiloApplication(WebApplication app, ListenOptions listen) : IAsyncDisposable
+{
+    static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Where gRPC is answered; null without the gateway. Known once started.</summary>
+    internal Uri? GrpcAddress => Addresses.Length > 0 ? new Uri(Addresses[0]) : null;
+
+    /// <summary>Where HTTP/1.1 is answered; null without the gateway. Known once started.</summary>
+    internal Uri? HttpAddress => Addresses.Length > 1 ? new Uri(Addresses[1]) : null;
+
+    string[] Addresses => listen.Enabled ? [.. app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses] : [];
+
+    /// <summary>Builds the silo.</summary>
+    /// <param name="settings">Settings of the command line; they win over files and environment.</param>
+    /// <exception cref="System.ComponentModel.DataAnnotations.ValidationException">A setting breaks its rule.</exception>
+    /// <exception cref="CheckpointException">A model's folder breaks a rule.</exception>
+    internal static SiloApplication Build(Dictionary<string, string?> settings)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateBuilder();
+        builder.Configuration.AddInMemoryCollection(settings);
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Orleans", LogLevel.Warning).AddFilter("Grpc", LogLevel.Warning);
+        ClusterOptions cluster = builder.Configuration.Read<ClusterOptions>("Igpt:Cluster");
+        ListenOptions listen = builder.Configuration.Read<ListenOptions>("Igpt:Listen");
+        ReplicaOptions replicas = builder.Configuration.Read<ReplicaOptions>("Igpt");
+        foreach (ServedCheckpoint model in replicas.Models.Count > 0 ? [] : BundledModels())
+        {
+            replicas.Models.Add(model);
+        }
+
+        foreach (ServedCheckpoint model in replicas.Models)
+        {
+            // A broken folder is told at once, not by the first request.
+            using Checkpoint check = CheckpointLoader.Open(model.Path);
+        }
+
+        var advertisement = new SiloAdvertisement(cluster.SiloName(), TorchReplicaHost.Devices(replicas), [.. replicas.Models.Select(model => model.ServedName)]);
+        builder.UseOrleans(silo => silo.UseIgptClustering(cluster).AddIgptGrains(advertisement));
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<IReplicaHost>(services => new TorchReplicaHost(
+            replicas, advertisement, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>()));
+        if (listen.Enabled)
+        {
+            builder.AddIgptGateway(listen);
+        }
+        else
+        {
+            builder.WebHost.UseSetting(WebHostDefaults.ServerUrlsKey, "http://127.0.0.1:0");
+        }
+
+        WebApplication app = builder.Build();
+        if (listen.Enabled)
+        {
+            app.MapIgptGateway();
+        }
+
+        return new SiloApplication(app, listen);
+    }
+
+    /// <summary>Starts the silo and its replicas.</summary>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Names of the models whose replicas are being started.</returns>
+    internal async Task<IReadOnlyList<string>> StartAsync(CancellationToken cancellationToken)
+    {
+        await app.StartAsync(cancellationToken);
+        IReadOnlyList<string> models = app.Services.GetRequiredService<IReplicaHost>().Advertisement.Models;
+        IGrainFactory grains = app.Services.GetRequiredService<IGrainFactory>();
+        await Task.WhenAll(models.Select(model => grains.GetGrain<IModelGrain>(model).GetReplicasAsync()));
+        return models;
+    }
+
+    /// <summary>Waits until every given model has a replica that takes work.</summary>
+    /// <param name="models">Model names.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="IgptException">A replica could not load its weights.</exception>
+    internal async Task WaitUntilReadyAsync(IReadOnlyList<string> models, CancellationToken cancellationToken)
+    {
+        IGrainFactory grains = app.Services.GetRequiredService<IGrainFactory>();
+        using var tick = new PeriodicTimer(LookInterval);
+        foreach (string model in models)
+        {
+            while (true)
+            {
+                ReplicaStatus[] replicas = await grains.GetGrain<IModelGrain>(model).GetReplicasAsync();
+                if (replicas.Any(replica => replica.State == ReplicaState.Ready))
+                {
+                    break;
+                }
+
+                if (replicas.FirstOrDefault(replica => replica.State == ReplicaState.Faulted) is { } faulted)
+                {
+                    throw new IgptException(IgptErrorCode.NoReplica, $"replica {faulted.Id} could not start: {faulted.Message}");
+                }
+
+                await tick.WaitForNextTickAsync(cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Serves until the process is told to stop.</summary>
+    internal Task WaitForShutdownAsync() => app.WaitForShutdownAsync();
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await app.StopAsync();
+        await app.DisposeAsync();
+    }
+
+    static IEnumerable<ServedCheckpoint> BundledModels() =>
+        Directory.EnumerateDirectories(Path.Combine(AppContext.BaseDirectory, "assets", "models")).Order().Select(folder => new ServedCheckpoint { Path = folder });
+}

@@ -1,0 +1,68 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace IgptCluster.Silo;
+
+/// <summary>The command line: each option is a setting of the configuration, which files and environment variables (Igpt__…) can give as well.</summary>
+internal static class SiloCommand
+{
+    /// <summary>The command.</summary>
+    /// <param name="serve">Serves with the given settings.</param>
+    /// <param name="demo">Runs the demo with the given settings.</param>
+    internal static RootCommand Create(Func<Dictionary<string, string?>, CancellationToken, Task<int>> serve, Func<Dictionary<string, string?>, CancellationToken, Task<int>> demo)
+    {
+        var isDemo = new Option<bool>("--demo") { Description = "Starts a one-machine cluster on free loopback ports, sends the sample images through it, writes demo/*.png and exits." };
+        var models = new Option<string[]>("--model") { Description = "Checkpoint folder to serve, as PATH or NAME=PATH; can be given several times. Default: the bundled random ones." };
+        (Option<string> Option, string Setting)[] settings =
+        [
+            (Setting("--device", "cpu, cuda or auto."), "Igpt:Device"),
+            (Setting("--dtype", "float32 or bfloat16."), "Igpt:DType"),
+            (Setting("--slots", "KV slots per replica."), "Igpt:Slots"),
+            (Setting("--max-waiting", "Sequences that may wait for a slot."), "Igpt:MaxWaiting"),
+            (Setting("--max-batch-tokens", "Token budget of an engine step."), "Igpt:MaxBatchTokens"),
+            (Setting("--grpc", "Address and port for gRPC, 127.0.0.1:5081."), "Igpt:Listen:Grpc"),
+            (Setting("--http", "Address and port for HTTP/1.1, 127.0.0.1:5080."), "Igpt:Listen:Http"),
+            (Setting("--gateway", "false: answers no clients, for a silo behind gateways."), "Igpt:Listen:Enabled"),
+            (Setting("--name", "This silo's name."), "Igpt:Cluster:Name"),
+            (Setting("--silo-port", "Port for other silos."), "Igpt:Cluster:SiloPort"),
+            (Setting("--client-port", "Port for Orleans clients."), "Igpt:Cluster:ClientPort"),
+            (Setting("--primary-port", "Silo port of the cluster's first silo, to join it."), "Igpt:Cluster:PrimaryPort"),
+            (Setting("--cluster-id", "Silos of another id are not joined."), "Igpt:Cluster:ClusterId"),
+        ];
+        var root = new RootCommand("Serves ImageGPT: a silo with its models and the gateway for clients.") { isDemo, models };
+        foreach ((Option<string> option, _) in settings)
+        {
+            root.Add(option);
+        }
+
+        root.SetAction((parsed, cancellationToken) =>
+        {
+            Dictionary<string, string?> given = Models(parsed.GetValue(models) ?? []);
+            foreach ((Option<string> option, string setting) in settings.Where(pair => parsed.GetResult(pair.Option) is OptionResult))
+            {
+                given[setting] = parsed.GetValue(option);
+            }
+
+            return parsed.GetValue(isDemo) ? demo(given, cancellationToken) : serve(given, cancellationToken);
+        });
+        return root;
+    }
+
+    static Option<string> Setting(string name, string description) => new(name) { Description = description };
+
+    static Dictionary<string, string?> Models(string[] models)
+    {
+        var given = new Dictionary<string, string?>();
+        for (int i = 0; i < models.Length; i++)
+        {
+            int equals = models[i].IndexOf('=', StringComparison.Ordinal);
+            given[$"Igpt:Models:{i}:Path"] = models[i][(equals + 1)..];
+            if (equals > 0)
+            {
+                given[$"Igpt:Models:{i}:Name"] = models[i][..equals];
+            }
+        }
+
+        return given;
+    }
+}
