@@ -44,24 +44,43 @@ public sealed class RgbImage
         return _rgb.AsSpan(y * Width * 3, Width * 3);
     }
 
-    /// <summary>Each pixel as a square: nearest-neighbour enlargement.</summary>
-    /// <param name="factor">Pixels per side of a square, 1 … 64.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The factor is out of range.</exception>
+    /// <summary>Each pixel as a square: nearest neighbour by a whole factor.</summary>
+    /// <param name="factor">Pixels on a side of the square, 1 to 64; 1 gives the image itself.</param>
+    /// <exception cref="ImagingException">Another factor, or a result of more pixels than an array can hold (some 715 million).</exception>
     public RgbImage Upscale(int factor)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(factor, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(factor, 64);
+        if (factor is < 1 or > 64)
+            throw new ImagingException($"an image is scaled up by 1 to 64; given {factor}");
+        if (factor == 1)
+            return this;
+        byte[] scaled = Allocate((long)Width * factor, (long)Height * factor);
         int stride = Width * factor * 3;
-        byte[] rgb = new byte[checked(stride * Height * factor)];
         for (int y = 0; y < Height; y++)
         {
-            Span<byte> line = rgb.AsSpan(y * factor * stride, stride);
-            for (int x = 0; x < Width * factor; x++)
-                Row(y).Slice(x / factor * 3, 3).CopyTo(line[(x * 3)..]);
+            ReadOnlySpan<byte> row = Row(y);
+            Span<byte> block = scaled.AsSpan(y * factor * stride, factor * stride);
+            for (int x = 0; x < Width; x++)
+                Fill(block.Slice(x * factor * 3, factor * 3), (row[x * 3], row[(x * 3) + 1], row[(x * 3) + 2]));
             for (int copy = 1; copy < factor; copy++)
-                line.CopyTo(rgb.AsSpan(((y * factor) + copy) * stride));
+                block[..stride].CopyTo(block[(copy * stride)..]);
         }
 
-        return new RgbImage(Width * factor, Height * factor, rgb);
+        return new RgbImage(Width * factor, Height * factor, scaled);
+    }
+
+    /// <summary>The bytes for an image of that size.</summary>
+    /// <exception cref="ImagingException">A side is below 1, or the bytes would not fit into an array.</exception>
+    internal static byte[] Allocate(long width, long height)
+    {
+        if (width < 1 || height < 1 || width * height > Array.MaxLength / 3)
+            throw new ImagingException($"an image has at least one pixel on each side and at most {Array.MaxLength / 3:N0} in all; given {width} × {height}");
+        return new byte[width * height * 3];
+    }
+
+    /// <summary>Writes one colour to all of these pixels.</summary>
+    internal static void Fill(Span<byte> rgb, (byte Red, byte Green, byte Blue) colour)
+    {
+        for (int i = 0; i < rgb.Length; i += 3)
+            (rgb[i], rgb[i + 1], rgb[i + 2]) = colour;
     }
 }

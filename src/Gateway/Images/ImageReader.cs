@@ -67,7 +67,8 @@ internal sealed class ImageReader(IOptions<GatewayOptions> options) : IDisposabl
         try
         {
             RgbImage pixels = ImageDecoder.Decode(encoded.Span, _decoding);
-            return Checked(model, new TokenImageInput(processor.Width, processor.Height, processor.Tokenize(pixels)), field);
+            (int width, int height) = processor.DoResize ? (processor.Width, processor.Height) : (pixels.Width, pixels.Height);
+            return Checked(model, new TokenImageInput(width, height, processor.Tokenize(pixels)), field);
         }
         catch (ImagingException refused)
         {

@@ -29,7 +29,10 @@ public static class ImageDecoder
             ?? throw new ImagingException($"the image begins as {Name(format)} but its header is broken or cut off: export it again");
         options.Limits.CheckSize(codec.Width, codec.Height);
 
-        if (codec.TryDecode(out Span<byte> rgba) is { } problem)
+        string? problem = codec.TryDecode(out Span<byte> rgba);
+        if (problem is null && format == ImageFormat.Jpeg && !JpegEnd.IsReached(encoded))
+            problem = "its data end too early";
+        if (problem is not null)
             throw new ImagingException($"the {Name(format)} image of {codec.Width} × {codec.Height} cannot be decoded: {problem}; export it again");
         if (clipGray16)
             ClipToLowByte(rgba);

@@ -3,7 +3,7 @@ using SkiaSharp;
 namespace IgptCluster.Imaging;
 
 /// <summary>
-/// The only type that knows SkiaSharp: headers and pixels of files in an allowed format.
+/// The only type that knows SkiaSharp: headers and pixels of files in an allowed format, and animated WebP out.
 /// Another library takes its place by giving the same members.
 /// </summary>
 sealed class SkiaCodec : IDisposable
@@ -56,6 +56,29 @@ sealed class SkiaCodec : IDisposable
         return null;
     }
 
+    /// <summary>One lossless WebP animation of frames that all have one size.</summary>
+    internal static byte[] EncodeAnimatedWebP(IReadOnlyList<RgbImage> frames, IReadOnlyList<TimeSpan> delays)
+    {
+        var bitmaps = new List<SKBitmap>(frames.Count);
+        try
+        {
+            var native = new SKWebpEncoderFrame[frames.Count];
+            for (int i = 0; i < native.Length; i++)
+            {
+                bitmaps.Add(ToBitmap(frames[i]));
+                native[i] = new SKWebpEncoderFrame(bitmaps[i], delays[i]);
+            }
+
+            using SKData? data = SKWebpEncoder.EncodeAnimated(native, new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossless, 75));
+            return data?.ToArray() ?? throw new ImagingException(
+                $"the WebP encoder refused {frames.Count} frames of {frames[0].Width} × {frames[0].Height}; a WebP side is at most 16,383: choose a smaller scale");
+        }
+        finally
+        {
+            bitmaps.ForEach(bitmap => bitmap.Dispose());
+        }
+    }
+
     public void Dispose()
     {
         _bitmap?.Dispose();
@@ -72,4 +95,18 @@ sealed class SkiaCodec : IDisposable
         ImageFormat.Bmp => SKEncodedImageFormat.Bmp,
         _ => throw new ArgumentOutOfRangeException(nameof(format), format, "a format without a decoder"),
     };
+
+    static SKBitmap ToBitmap(RgbImage image)
+    {
+        var bitmap = new SKBitmap(new SKImageInfo(image.Width, image.Height, SKColorType.Rgba8888, SKAlphaType.Opaque, null));
+        Span<byte> rgba = bitmap.GetPixelSpan();
+        ReadOnlySpan<byte> rgb = image.Rgb;
+        for (int from = 0, to = 0; from < rgb.Length; from += 3, to += 4)
+        {
+            rgb.Slice(from, 3).CopyTo(rgba[to..]);
+            rgba[to + 3] = 255;
+        }
+
+        return bitmap;
+    }
 }

@@ -2,69 +2,65 @@ using System.Buffers.Binary;
 
 namespace IgptCluster.Imaging;
 
-/// <summary>Writes animated PNG (APNG 1.0), which shows its first frame where animation is not known. Any thread may call.</summary>
+/// <summary>
+/// Encodes animated PNG of 8-bit RGB, lossless, endless. Each frame after the first holds only the rectangle that
+/// changed; a viewer that knows no animation shows the first. Any thread may call.
+/// </summary>
+/// <remarks>After the PNG specification, third edition, sections 11.3.6 (acTL, fcTL, fdAT). A frame equal to the one before it keeps its own time.</remarks>
 public static class ApngEncoder
 {
-    /// <summary>Encodes an animation that repeats for ever.</summary>
-    /// <param name="frames">At least one; all of one size.</param>
-    /// <param name="frameDelay">How long each frame is shown, 1 ms … 65 s.</param>
-    /// <param name="lastFrameDelay">How long the last one is, 1 ms … 65 s.</param>
-    /// <returns>A whole APNG file.</returns>
-    /// <exception cref="ImagingException">There are no frames, their sizes differ, or a delay is out of range.</exception>
+    const int SequenceNumber = 4;
+
+    /// <summary>The whole file.</summary>
+    /// <param name="frames">At least one image, all of one size.</param>
+    /// <param name="frameDelay">How long each frame but the last is shown: 0 to 65,535 ms, rounded to milliseconds.</param>
+    /// <param name="lastFrameDelay">How long the last frame is shown before the first comes again, likewise.</param>
+    /// <exception cref="ImagingException">No frame, unequal sizes, or a delay out of range.</exception>
     public static byte[] Encode(IReadOnlyList<RgbImage> frames, TimeSpan frameDelay, TimeSpan lastFrameDelay)
     {
-        ArgumentNullException.ThrowIfNull(frames);
-        if (frames.Count == 0)
-            throw new ImagingException("an animation has at least one frame; given none");
-        RgbImage first = frames[0];
-        foreach (RgbImage frame in frames)
-        {
-            if (frame.Width != first.Width || frame.Height != first.Height)
-                throw new ImagingException($"all frames of an animation have one size; given {first.Width} × {first.Height} and {frame.Width} × {frame.Height}");
-        }
+        AnimationFrames.Check(frames);
+        int delay = AnimationFrames.Milliseconds(frameDelay);
+        int lastDelay = AnimationFrames.Milliseconds(lastFrameDelay);
+        using var writer = new PngWriter(frames[0].Width, frames[0].Height);
+        Span<byte> animation = stackalloc byte[8];
+        BinaryPrimitives.WriteInt32BigEndian(animation, frames.Count);
+        animation[4..].Clear(); // plays: 0 is endless
+        writer.Write("acTL"u8, animation);
 
-        using var file = new MemoryStream();
-        file.Write(ImageSignature.Png);
-        PngChunks.Write(file, "IHDR"u8, PngChunks.Header(first));
-        PngChunks.Write(file, "acTL"u8, AnimationControl(frames.Count));
         int sequence = 0;
         for (int i = 0; i < frames.Count; i++)
         {
-            TimeSpan delay = i == frames.Count - 1 ? lastFrameDelay : frameDelay;
-            PngChunks.Write(file, "fcTL"u8, FrameControl(sequence++, frames[i], delay));
-            byte[] data = PngChunks.Compress(frames[i]);
+            FrameArea area = i == 0 ? FrameArea.Whole(frames[0]) : FrameArea.Changed(frames[i - 1], frames[i]);
+            WriteControl(writer, sequence++, area, i == frames.Count - 1 ? lastDelay : delay);
+            byte[] data = PngRows.Compress(frames[i], area);
             if (i == 0)
-                PngChunks.Write(file, "IDAT"u8, data);
+                writer.Write("IDAT"u8, data);
             else
-                PngChunks.Write(file, "fdAT"u8, [.. BigEndian(sequence++), .. data]);
+                WriteFrame(writer, sequence++, data);
         }
 
-        PngChunks.Write(file, "IEND"u8, []);
-        return file.ToArray();
+        return writer.Complete();
     }
 
-    static byte[] AnimationControl(int frames) => [.. BigEndian(frames), .. BigEndian(0)];
-
-    static byte[] FrameControl(int sequence, RgbImage frame, TimeSpan delay)
+    static void WriteControl(PngWriter writer, int sequence, FrameArea area, int milliseconds)
     {
-        double milliseconds = Math.Round(delay.TotalMilliseconds);
-        if (milliseconds is < 1 or > 65_000)
-            throw new ImagingException($"a frame is shown for 1 … 65,000 ms; given {milliseconds} ms");
-
-        // Sequence, size, offset (0, 0), delay as a fraction of a second, keep what is there, replace it.
-        byte[] control = new byte[26];
+        Span<byte> control = stackalloc byte[26];
         BinaryPrimitives.WriteInt32BigEndian(control, sequence);
-        BinaryPrimitives.WriteInt32BigEndian(control.AsSpan(4), frame.Width);
-        BinaryPrimitives.WriteInt32BigEndian(control.AsSpan(8), frame.Height);
-        BinaryPrimitives.WriteUInt16BigEndian(control.AsSpan(20), (ushort)milliseconds);
-        BinaryPrimitives.WriteUInt16BigEndian(control.AsSpan(22), 1000);
-        return control;
+        BinaryPrimitives.WriteInt32BigEndian(control[4..], area.Width);
+        BinaryPrimitives.WriteInt32BigEndian(control[8..], area.Height);
+        BinaryPrimitives.WriteInt32BigEndian(control[12..], area.X);
+        BinaryPrimitives.WriteInt32BigEndian(control[16..], area.Y);
+        BinaryPrimitives.WriteUInt16BigEndian(control[20..], (ushort)milliseconds);
+        BinaryPrimitives.WriteUInt16BigEndian(control[22..], 1000);
+        control[24..].Clear(); // leave the frame where it is; overwrite rather than blend
+        writer.Write("fcTL"u8, control);
     }
 
-    static byte[] BigEndian(int value)
+    static void WriteFrame(PngWriter writer, int sequence, byte[] data)
     {
-        byte[] bytes = new byte[4];
-        BinaryPrimitives.WriteInt32BigEndian(bytes, value);
-        return bytes;
+        var numbered = new byte[SequenceNumber + data.Length];
+        BinaryPrimitives.WriteInt32BigEndian(numbered, sequence);
+        data.CopyTo(numbered, SequenceNumber);
+        writer.Write("fdAT"u8, numbered);
     }
 }

@@ -26,7 +26,7 @@ internal sealed class DemoProgress(int total)
         }
     }
 
-    internal void Finish()
+    internal static void Finish()
     {
         if (!Console.IsOutputRedirected)
         {

@@ -7,7 +7,6 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using IgptCluster.Imaging;
 using IgptCluster.Protocol.V1;
-using Model = IgptCluster.Protocol.V1.Model;
 
 namespace IgptCluster.Silo.Demo;
 
@@ -51,7 +50,7 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
     async Task RunAsync(CancellationToken cancellationToken)
     {
         ListModelsResponse served = await _models.ListAsync(new ListModelsRequest(), cancellationToken: cancellationToken);
-        foreach (Model model in served.Models)
+        foreach (Protocol.V1.Model model in served.Models)
         {
             string kind = model.Heads.Count > 0 ? $"classifier of {model.Heads[0].Labels.Count} classes" : "generates and scores";
             Console.WriteLine($"Model {model.Name}: {kind}; {model.Replicas.Count} replica(s) with {model.Replicas.Sum(replica => (int)replica.SlotsTotal)} KV slots");
@@ -96,12 +95,12 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
         }
     }
 
-    async Task CompleteAsync(Model model, Dictionary<string, byte[]> images, CancellationToken cancellationToken)
+    async Task CompleteAsync(Protocol.V1.Model model, Dictionary<string, byte[]> images, CancellationToken cancellationToken)
     {
         Palette palette = PaletteOf(model);
         var progress = new DemoProgress(images.Count * Samples * (int)(model.Width * model.Height) / 2);
         Completion[] completions = await Task.WhenAll(images.Select(image => CompleteAsync(model, image.Key, image.Value, progress, cancellationToken)));
-        progress.Finish();
+        DemoProgress.Finish();
         var rows = new List<IReadOnlyList<RgbImage>>();
         foreach (Completion completion in completions)
         {
@@ -121,7 +120,7 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
         Console.WriteLine("Each picture: the original, the half that was kept, then the samples. animation.png plays in any browser.");
     }
 
-    async Task<Completion> CompleteAsync(Model model, string name, byte[] file, DemoProgress progress, CancellationToken cancellationToken)
+    async Task<Completion> CompleteAsync(Protocol.V1.Model model, string name, byte[] file, DemoProgress progress, CancellationToken cancellationToken)
     {
         var request = new GenerateRequest
         {
@@ -139,7 +138,7 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
             {
                 case GenerateEvent.EventOneofCase.Started:
                     completion ??= new Completion(name, file, Kept: (int)happened.Started.PromptTokens, new int[Samples][]);
-                    completion.Tokens[happened.Sample] = [.. PromptOf(model, file).Take(completion.Kept)];
+                    completion.Tokens[happened.Sample] = [.. TokensOf(model, file).Take(completion.Kept)];
                     break;
                 case GenerateEvent.EventOneofCase.Tokens:
                     completion!.Tokens[happened.Sample] = [.. completion.Tokens[happened.Sample], .. happened.Tokens.Ids.Select(id => (int)id)];
@@ -154,7 +153,7 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
         return finished.All(done => done) ? completion! : throw new InvalidOperationException($"the completion of {name} ended without finishing all {Samples} samples");
     }
 
-    static byte[] Animation(Completion[] completions, Palette palette, Model model)
+    static byte[] Animation(Completion[] completions, Palette palette, Protocol.V1.Model model)
     {
         (int width, int height) = ((int)model.Width, (int)model.Height);
         var frames = new List<RgbImage>();
@@ -176,13 +175,17 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
 
     static ImageInput Encoded(byte[] file) => new() { Encoded = UnsafeByteOperations.UnsafeWrap(file) };
 
-    static RgbImage Resized(byte[] file, Model model) => PillowResampler.Resize(ImageDecoder.Decode(file), (int)model.Width, (int)model.Height);
+    static RgbImage Resized(byte[] file, Protocol.V1.Model model) => PillowResampler.Resize(ImageDecoder.Decode(file), (int)model.Width, (int)model.Height);
 
-    /// <summary>The kept half as the server sees it: each pixel's nearest colour.</summary>
-    static int[] PromptOf(Model model, byte[] file) =>
-        new ImageProcessor { Palette = PaletteOf(model), Width = (int)model.Width, Height = (int)model.Height }.Tokenize(ImageDecoder.Decode(file));
+    /// <summary>The image as the server sees it: each pixel's nearest colour.</summary>
+    static int[] TokensOf(Protocol.V1.Model model, byte[] file)
+    {
+        int[] tokens = new int[model.Width * model.Height];
+        PaletteOf(model).Nearest(Resized(file, model).Rgb, tokens);
+        return tokens;
+    }
 
-    static Palette PaletteOf(Model model) => Palette.FromClusters(Array.ConvertAll(model.Palette.ToByteArray(), value => (value / 127.5) - 1));
+    static Palette PaletteOf(Protocol.V1.Model model) => Palette.FromClusters(Array.ConvertAll(model.Palette.ToByteArray(), value => (value / 127.5) - 1));
 
     static int[] FreePorts(int count)
     {

@@ -89,18 +89,7 @@ internal static class CheckpointLoader
 
         try
         {
-            ImageProcessor processor = ImageProcessor.Parse(json);
-            int colours = checkpoint.Config.VocabSize - 1;
-            if (processor.Palette.Count != colours)
-            {
-                throw new CheckpointException($"preprocessor_config.json: must have as many clusters as the model has colours, {colours} (vocab_size − 1); given {processor.Palette.Count}");
-            }
-
-            if (processor.Width * processor.Height > checkpoint.Config.PositionCount)
-            {
-                throw new CheckpointException(
-                    $"preprocessor_config.json: an image must have at most {checkpoint.Config.PositionCount} pixels (n_positions); size is {processor.Width} × {processor.Height}");
-            }
+            ImageProcessor.Parse(json).RequireFit(checkpoint.Config.VocabSize - 1, checkpoint.Config.PositionCount);
         }
         catch (ImagingException failure)
         {
