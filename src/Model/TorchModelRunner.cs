@@ -288,7 +288,7 @@ public sealed class TorchModelRunner : IModelRunner
                 if (index >= 0)
                 {
                     using var scope = NewDisposeScope();
-                    Tensor sum = hidden.narrow(0, _rows[i].Row, _rows[i].Count).to_type(ScalarType.Float32).sum(0).cpu();
+                    Tensor sum = hidden.narrow(0, _rows[i].Row, _rows[i].Count).to_type(ScalarType.Float32).sum(dim: 0).cpu();
                     MemoryMarshal.Cast<byte, float>(sum.bytes).CopyTo(Sums.AsSpan(_offsets[i] + (index * _width)));
                 }
             }

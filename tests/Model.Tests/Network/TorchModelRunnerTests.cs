@@ -85,7 +85,7 @@ public sealed class TorchModelRunnerTests
         ImageGptOutput expected = dense.Forward(new ImageGptInput { Tokens = tensor(Array.ConvertAll(tokens, token => (long)token), [1, tokens.Length]), WantsHiddenStates = true });
         Tensor scores = nn.functional.log_softmax(expected.Logits![0], -1).gather(1, tensor(Array.ConvertAll(targets, token => (long)token)).unsqueeze(1)).squeeze(1);
         Assert.True(Difference(Comparison.ValuesOf(scores), outputs[1].LogProbabilities.ToArray()) <= Tolerance);
-        Tensor pooled = cat([.. new[] { 0, 1, layers }.Select(layer => expected.HiddenStates[layer][0].sum(0))]);
+        Tensor pooled = cat([.. new[] { 0, 1, layers }.Select(layer => expected.HiddenStates[layer][0].sum(dim: 0))]);
         Assert.True(Difference(Comparison.ValuesOf(pooled), outputs[2].PooledSums.ToArray()) <= Tolerance);
         Assert.True(outputs[0].Logits.IsEmpty && outputs[0].PooledSums.IsEmpty);
     }

@@ -1,0 +1,201 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Grpc.Net.Client;
+using IgptCluster.Protocol.V1;
+using IgptCluster.Tests.Shared;
+
+namespace IgptCluster.EndToEnd.Tests;
+
+/// <summary>A real silo or gateway process on free loopback ports; killed by its own handle when disposed.</summary>
+internal sealed class ServerProcess : IAsyncDisposable
+{
+    static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(90);
+
+    readonly ConcurrentQueue<string> _output = new();
+    readonly TaskCompletionSource<string> _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    ServerProcess(Process process, Uri? grpc)
+    {
+        Process = process;
+        GrpcAddress = grpc;
+    }
+
+    public Process Process { get; }
+
+    /// <summary>Where gRPC is answered.</summary>
+    public Uri? GrpcAddress { get; private set; }
+
+    public Uri? HttpAddress { get; private set; }
+
+    public int SiloPort { get; private init; }
+
+    public string ClusterId { get; private init; } = "";
+
+    /// <summary>Everything the process has written so far.</summary>
+    public string Output => string.Join('\n', _output);
+
+    public static Task<ServerProcess> StartSiloAsync(params string[] arguments)
+    {
+        int[] ports = FreePorts(2);
+        string cluster = Guid.NewGuid().ToString("N");
+        return StartAsync(
+            "Silo",
+            [
+                "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--silo-port", Text(ports[0]), "--client-port", Text(ports[1]), "--cluster-id", cluster,
+                .. arguments,
+            ],
+            ports[0],
+            cluster,
+            grpc: null);
+    }
+
+    /// <summary>A gateway of its own that joins a silo's cluster.</summary>
+    public static Task<ServerProcess> StartGatewayAsync(ServerProcess silo)
+    {
+        int[] ports = FreePorts(4);
+        var grpc = new Uri($"http://127.0.0.1:{ports[2]}");
+        return StartAsync(
+            "Gateway",
+            [
+                $"--Igpt:Listen:Grpc=127.0.0.1:{ports[2]}", $"--Igpt:Listen:Http=127.0.0.1:{ports[3]}", $"--Igpt:Cluster:SiloPort={ports[0]}",
+                $"--Igpt:Cluster:ClientPort={ports[1]}", $"--Igpt:Cluster:PrimaryPort={silo.SiloPort}", $"--Igpt:Cluster:ClusterId={silo.ClusterId}",
+            ],
+            ports[0],
+            silo.ClusterId,
+            grpc);
+    }
+
+    /// <summary>A channel of its own: disposing it closes its connection.</summary>
+    public GrpcChannel Connect() => GrpcChannel.ForAddress(GrpcAddress!, new GrpcChannelOptions
+    {
+        MaxReceiveMessageSize = null,
+        HttpHandler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true },
+        DisposeHttpClient = true,
+    });
+
+    /// <summary>Waits for a condition; fails by name, with the server's output, after 30 seconds.</summary>
+    public async Task UntilAsync(string what, Func<Task<bool>> condition)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        try
+        {
+            while (!await condition())
+            {
+                await tick.WaitForNextTickAsync(limit.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            Assert.Fail($"not within 30 seconds: {what}\n{Output}");
+        }
+    }
+
+    /// <summary>Slots in use, over all replicas of a model.</summary>
+    public static async Task<int> SlotsUsedAsync(GrpcChannel channel, string model)
+    {
+        ClusterDescription cluster = await new Cluster.ClusterClient(channel).DescribeAsync(new DescribeClusterRequest(), cancellationToken: TestContext.Current.CancellationToken);
+        return cluster.Replicas.Where(replica => replica.Model == model).Sum(replica => (int)replica.SlotsUsed);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!Process.HasExited)
+        {
+            Process.Kill();
+            await Process.WaitForExitAsync(CancellationToken.None);
+        }
+
+        Process.Dispose();
+    }
+
+    static async Task<ServerProcess> StartAsync(string project, string[] arguments, int siloPort, string cluster, Uri? grpc)
+    {
+        // bin/<project>/<configuration> lie side by side.
+        DirectoryInfo own = new(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
+        string program = Path.Combine(own.Parent!.Parent!.FullName, project, own.Name, $"IgptCluster.{project}.dll");
+        Assert.True(File.Exists(program), $"{program} is not built");
+        var start = new ProcessStartInfo("dotnet", [program, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = GoldenSet.RepositoryRoot(),
+        };
+        var process = new Process { StartInfo = start };
+        var server = new ServerProcess(process, grpc) { SiloPort = siloPort, ClusterId = cluster };
+        process.OutputDataReceived += (_, line) => server.Read(line.Data);
+        process.ErrorDataReceived += (_, line) => server.Read(line.Data);
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        try
+        {
+            await server.WaitUntilReadyAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    async Task WaitUntilReadyAsync()
+    {
+        Task exited = Process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Task ready = GrpcAddress is null ? _ready.Task : AnswersAsync();
+        Task first = await Task.WhenAny(ready, exited, Task.Delay(StartLimit, TestContext.Current.CancellationToken));
+        Assert.True(first == ready, $"the server is not ready: {(first == exited ? $"it exited with {Process.ExitCode}" : "it takes too long")}\n{Output}");
+        await ready;
+    }
+
+    async Task AnswersAsync()
+    {
+        using GrpcChannel channel = Connect();
+        var health = new Grpc.Health.V1.Health.HealthClient(channel);
+        await UntilAsync("the gateway is healthy", async () =>
+        {
+            try
+            {
+                Grpc.Health.V1.HealthCheckResponse answer = await health.CheckAsync(new Grpc.Health.V1.HealthCheckRequest());
+                return answer.Status == Grpc.Health.V1.HealthCheckResponse.Types.ServingStatus.Serving;
+            }
+            catch (Grpc.Core.RpcException)
+            {
+                return false;
+            }
+        });
+    }
+
+    void Read(string? line)
+    {
+        if (line is null)
+        {
+            return;
+        }
+
+        _output.Enqueue(line);
+        if (line.StartsWith("Ready: ", StringComparison.Ordinal))
+        {
+            string[] words = line.Split(' ');
+            GrpcAddress = words[1] == "gRPC" ? new Uri(words[2]) : null;
+            HttpAddress = words[1] == "gRPC" ? new Uri(words[4]) : null;
+            _ready.TrySetResult(line);
+        }
+    }
+
+    static int[] FreePorts(int count)
+    {
+        TcpListener[] listeners = [.. Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0))];
+        Array.ForEach(listeners, listener => listener.Start());
+        int[] ports = Array.ConvertAll(listeners, listener => ((IPEndPoint)listener.LocalEndpoint).Port);
+        Array.ForEach(listeners, listener => listener.Dispose());
+        return ports;
+    }
+
+    static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}
