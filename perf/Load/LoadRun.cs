@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using Grpc.Core;
+using Grpc.Net.Client;
+using IgptCluster.Model;
+using IgptCluster.Protocol.V1;
+
+namespace IgptCluster.Load;
+
+/// <summary>Tokens per second of some concurrent sessions, and how far that is from the machine's limit.</summary>
+/// <param name="Sessions">Concurrent sessions.</param>
+/// <param name="TokensPerSecond">All sessions together, while all of them decode; median of the rounds.</param>
+/// <param name="MeanGap">Mean time between two tokens of a session, median over sessions, ms. (Tokens may arrive several at once.)</param>
+/// <param name="FirstToken">Median time to the first token, ms.</param>
+/// <param name="Ceiling">Tokens per second if each step only read all weights and all KV rows once, or only multiplied, whichever is slower.</param>
+internal sealed record DecodeResult(int Sessions, double TokensPerSecond, double MeanGap, double FirstToken, double Ceiling)
+{
+    public double Share => TokensPerSecond / Ceiling;
+}
+
+/// <summary>Images classified (pooled) per second.</summary>
+/// <param name="Batch">Images per request.</param>
+/// <param name="ImagesPerSecond">Median of the rounds.</param>
+/// <param name="Ceiling">Images per second at the matrix rate.</param>
+internal sealed record ImageResult(int Batch, double ImagesPerSecond, double Ceiling)
+{
+    public double Share => ImagesPerSecond / Ceiling;
+}
+
+/// <summary>Measures a served model through its gRPC gateway.</summary>
+internal sealed class LoadRun(GrpcChannel channel, ImageGptConfig config, int valueBytes, MachineLimits limits)
+{
+    const int Prompt = 480;
+
+    readonly Protocol.V1.ImageGpt.ImageGptClient _client = new(channel);
+
+    double BlockParameters => config.LayerCount * (4.0 * config.EmbeddingSize * config.EmbeddingSize + 2.0 * config.EmbeddingSize * config.FeedForwardSize);
+
+    double HeadParameters => (config.VocabSize - 1.0) * config.EmbeddingSize;
+
+    /// <summary>Sessions behind one prompt of 480 tokens, which the engine prefills once, each making tokens of its own.</summary>
+    internal async Task<DecodeResult> DecodeAsync(int sessions, int tokens, int rounds)
+    {
+        await RoundAsync(sessions, Math.Min(8, tokens));
+        var results = new List<(double Rate, double Gap, double First)>();
+        for (int i = 0; i < rounds; i++)
+        {
+            results.Add(await RoundAsync(sessions, tokens));
+        }
+
+        double positions = Prompt + (tokens / 2.0);
+        double bytes = ((BlockParameters + HeadParameters) * valueBytes) + (sessions * 2.0 * config.LayerCount * positions * config.EmbeddingSize * valueBytes);
+        double flops = sessions * 2 * (BlockParameters + HeadParameters + (2.0 * config.LayerCount * positions * config.EmbeddingSize));
+        double step = Math.Max(bytes / limits.ReadBytesPerSecond, flops / limits.GemmFlopsPerSecond);
+        return new DecodeResult(sessions, Median(results.Select(result => result.Rate)), Median(results.Select(result => result.Gap)), Median(results.Select(result => result.First)), sessions / step);
+    }
+
+    /// <summary>Requests of one or more images, one after the other.</summary>
+    internal async Task<ImageResult> EmbedAsync(int batch, int rounds)
+    {
+        var rates = new List<double>();
+        for (int i = 0; i <= rounds; i++)
+        {
+            var request = new EmbedRequest { Layer = (uint)config.LayerCount };
+            request.Images.AddRange(Enumerable.Range(0, batch).Select(k => Image((i * batch) + k, 1024)));
+            var watch = Stopwatch.StartNew();
+            await _client.EmbedAsync(request);
+            if (i > 0)
+            {
+                rates.Add(batch / watch.Elapsed.TotalSeconds);
+            }
+        }
+
+        double flops = (2.0 * BlockParameters * 1024) + (2.0 * config.LayerCount * config.EmbeddingSize * 1024 * 1025);
+        return new ImageResult(batch, Median(rates), limits.GemmFlopsPerSecond / flops);
+    }
+
+    async Task<(double Rate, double Gap, double First)> RoundAsync(int sessions, int tokens)
+    {
+        int seed = Random.Shared.Next();
+        long[][] arrivals = await Task.WhenAll(Enumerable.Range(0, sessions).Select(i => StreamAsync(seed, i, tokens)));
+
+        // Only while all of them decode: prefills and stragglers are not decode throughput.
+        long from = arrivals.Max(times => times[1]);
+        long to = arrivals.Min(times => times[^1]);
+        double seconds = Stopwatch.GetElapsedTime(from, to).TotalSeconds;
+        int counted = arrivals.Sum(times => times.Skip(1).Count(time => time > from && time <= to));
+        IEnumerable<double> gaps = arrivals.Select(times => Stopwatch.GetElapsedTime(times[1], times[^1]).TotalMilliseconds / (times.Length - 2));
+        return (counted / seconds, Median(gaps), Median(arrivals.Select(times => Stopwatch.GetElapsedTime(times[0], times[1]).TotalMilliseconds)));
+    }
+
+    /// <summary>Time of the request, then of each token.</summary>
+    async Task<long[]> StreamAsync(int prompt, int seed, int tokens)
+    {
+        var request = new GenerateRequest
+        {
+            Prompt = Image(prompt, Prompt),
+            MaxNewTokens = (uint)tokens,
+            Sampling = new SamplingParameters { Seed = (ulong)seed },
+            Stream = new StreamOptions { OmitRgb = true },
+        };
+        var arrivals = new List<long> { Stopwatch.GetTimestamp() };
+        using AsyncServerStreamingCall<GenerateEvent> call = _client.Generate(request);
+        while (await call.ResponseStream.MoveNext(CancellationToken.None))
+        {
+            long now = Stopwatch.GetTimestamp();
+            arrivals.AddRange(Enumerable.Repeat(now, call.ResponseStream.Current.Tokens?.Ids.Count ?? 0));
+        }
+
+        return arrivals.Count == tokens + 1 ? [.. arrivals] : throw new InvalidOperationException($"{arrivals.Count - 1} tokens came, not {tokens}");
+    }
+
+    /// <summary>A random image or its beginning.</summary>
+    ImageInput Image(int seed, int tokens)
+    {
+        var random = new Random(seed);
+        return new ImageInput
+        {
+            Tokens = new TokenGrid { Width = 32, Height = 32, Ids = { Enumerable.Range(0, tokens).Select(_ => (uint)random.Next(config.VocabSize - 1)) } },
+        };
+    }
+
+    static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted.Length == 0 ? double.NaN : sorted[sorted.Length / 2];
+    }
+}

@@ -1,0 +1,78 @@
+using System.Diagnostics;
+using System.Numerics;
+using static TorchSharp.torch;
+
+namespace IgptCluster.Load;
+
+/// <summary>What this machine can do at best, measured in the same run as everything else.</summary>
+/// <param name="Threads">Processors in use.</param>
+/// <param name="ReadBytesPerSecond">Memory bandwidth of reading, all processors together.</param>
+/// <param name="GemmFlopsPerSecond">Rate of a matrix product of libtorch in the data type served, [512 × 2048] · [2048 × 2048].</param>
+internal sealed record MachineLimits(int Threads, double ReadBytesPerSecond, double GemmFlopsPerSecond)
+{
+    const int Rounds = 7;
+    const int BufferBytes = 256 << 20;
+
+    internal static MachineLimits Measure(ScalarType dtype) => new(Environment.ProcessorCount, MeasureReading(), MeasureGemm(dtype));
+
+    static double MeasureReading()
+    {
+        int threads = Environment.ProcessorCount;
+        double[][] buffers = [.. Enumerable.Range(0, threads).Select(i => new double[BufferBytes / sizeof(double)])];
+        Array.ForEach(buffers, buffer => Array.Fill(buffer, 1));
+        double[] sums = new double[threads];
+        return Median(() =>
+        {
+            Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads }, i => sums[i] = Sum(buffers[i]));
+            return (double)BufferBytes * threads;
+        });
+    }
+
+    static double Sum(double[] buffer)
+    {
+        ReadOnlySpan<Vector<double>> values = System.Runtime.InteropServices.MemoryMarshal.Cast<double, Vector<double>>(buffer);
+        (Vector<double> a, Vector<double> b, Vector<double> c, Vector<double> d) = (default, default, default, default);
+        for (int i = 0; i + 3 < values.Length; i += 4)
+        {
+            (a, b, c, d) = (a + values[i], b + values[i + 1], c + values[i + 2], d + values[i + 3]);
+        }
+
+        return Vector.Sum(a + b + c + d);
+    }
+
+    static double MeasureGemm(ScalarType dtype)
+    {
+        const int rows = 512;
+        const int side = 2048;
+        using var scope = NewDisposeScope();
+        using var inference = no_grad();
+        Tensor left = randn(rows, side).to_type(dtype);
+        Tensor right = randn(side, side).to_type(dtype);
+        Tensor result = empty(rows, side, dtype: dtype);
+        return Median(() =>
+        {
+            using var step = NewDisposeScope();
+            for (int i = 0; i < 4; i++)
+            {
+                result.copy_(left.matmul(right));
+            }
+
+            return 4.0 * 2 * rows * side * side;
+        });
+    }
+
+    /// <summary>Median rate of several rounds, after one to warm up.</summary>
+    static double Median(Func<double> work)
+    {
+        work();
+        var rates = new List<double>();
+        for (int i = 0; i < Rounds; i++)
+        {
+            var watch = Stopwatch.StartNew();
+            double amount = work();
+            rates.Add(amount / watch.Elapsed.TotalSeconds);
+        }
+
+        return rates.Order().ElementAt(Rounds / 2);
+    }
+}

@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace IgptCluster.Load;
+
+/// <summary>A silo process on free loopback ports; killed by its own handle when disposed.</summary>
+internal sealed class Server : IAsyncDisposable
+{
+    readonly Process _process;
+
+    Server(Process process, Uri address) => (_process, Address) = (process, address);
+
+    internal Uri Address { get; }
+
+    /// <summary>Physical memory in use, bytes.</summary>
+    internal long WorkingSet
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
+    internal static async Task<Server> StartAsync(string checkpoint, string dtype, int slots)
+    {
+        int[] ports = [FreePort(), FreePort()];
+        DirectoryInfo own = new(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
+        string program = Path.Combine(own.Parent!.Parent!.FullName, "Silo", own.Name, "IgptCluster.Silo.dll");
+        var start = new ProcessStartInfo("dotnet",
+        [
+            program, "--model", $"load={checkpoint}", "--dtype", dtype, "--slots", slots.ToString(CultureInfo.InvariantCulture), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0",
+            "--silo-port", ports[0].ToString(CultureInfo.InvariantCulture), "--client-port", ports[1].ToString(CultureInfo.InvariantCulture), "--cluster-id", Guid.NewGuid().ToString("N"),
+        ])
+        {
+            RedirectStandardOutput = true,
+        };
+        Process process = Process.Start(start) ?? throw new InvalidOperationException("the silo cannot be started");
+        while (await process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            if (line.StartsWith("Ready: gRPC ", StringComparison.Ordinal))
+            {
+                // Nobody reads the log from here on; it must not fill its pipe.
+                _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
+                return new Server(process, new Uri(line.Split(' ')[2]));
+            }
+        }
+
+        await process.WaitForExitAsync();
+        throw new InvalidOperationException($"the silo exited with {process.ExitCode}; its words are above");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            await _process.WaitForExitAsync();
+        }
+
+        _process.Dispose();
+    }
+
+    static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
