@@ -36,6 +36,7 @@ internal sealed class EventSource(ServedModel model, SessionId id, GenerationSpe
             Height = (uint)spec.Height,
             PromptTokens = (uint)spec.Prompt.Length,
             ResumedFrom = (uint)fromPosition,
+            PromptRgb = Rgb(spec.Prompt),
         },
     });
 
@@ -66,19 +67,29 @@ internal sealed class EventSource(ServedModel model, SessionId id, GenerationSpe
 
     GeneratedTokens Tokens(int position, ReadOnlySpan<int> tokens)
     {
-        var message = new GeneratedTokens { Position = (uint)position };
-        byte[] rgb = options.OmitRgb || model.Processor is null ? [] : new byte[tokens.Length * 3];
-        for (int i = 0; i < tokens.Length; i++)
+        var message = new GeneratedTokens { Position = (uint)position, Rgb = Rgb(tokens) };
+        foreach (int token in tokens)
         {
-            message.Ids.Add((uint)tokens[i]);
-            if (rgb.Length > 0)
-            {
-                model.Processor!.Palette.Rgb.Slice(tokens[i] * 3, 3).CopyTo(rgb.AsSpan(i * 3));
-            }
+            message.Ids.Add((uint)token);
         }
 
-        message.Rgb = UnsafeByteOperations.UnsafeWrap(rgb);
         return message;
+    }
+
+    ByteString Rgb(ReadOnlySpan<int> tokens)
+    {
+        if (options.OmitRgb || model.Processor is not { } processor)
+        {
+            return ByteString.Empty;
+        }
+
+        byte[] rgb = new byte[tokens.Length * 3];
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            processor.Palette.Rgb.Slice(tokens[i] * 3, 3).CopyTo(rgb.AsSpan(i * 3));
+        }
+
+        return UnsafeByteOperations.UnsafeWrap(rgb);
     }
 
     GenerationFinished Finished(int end, SessionResult result)

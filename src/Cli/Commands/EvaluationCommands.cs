@@ -1,0 +1,128 @@
+using System.CommandLine;
+using System.Globalization;
+using IgptCluster.Protocol.V1;
+using Spectre.Console;
+
+namespace IgptCluster.Cli.Commands;
+
+/// <summary><c>igpt classify</c>, <c>embed</c>, <c>score</c>.</summary>
+internal static class EvaluationCommands
+{
+    internal static Command[] Create(CliApplication application) => [Classify(application), Embed(application), Score(application)];
+
+    internal static Option<string> ModelOption() => new("--model") { Description = "Model name; default the cluster's.", DefaultValueFactory = _ => "" };
+
+    static Argument<string[]> ImagesArgument() => new("image") { Description = "Image files (PNG, JPEG, WebP, GIF, BMP); - is standard input.", Arity = ArgumentArity.OneOrMore };
+
+    static Command Classify(CliApplication application)
+    {
+        Argument<string[]> images = ImagesArgument();
+        Option<string> model = ModelOption();
+        var head = new Option<string>("--head") { Description = "Classifier head; default the model's first.", DefaultValueFactory = _ => "" };
+        var top = new Option<uint>("--top") { Description = "Classes to show.", DefaultValueFactory = _ => 5 };
+        var command = new Command("classify", "Names what images show.") { images, model, head, top };
+        application.SetAction(command, async (parsed, context) =>
+        {
+            string[] paths = parsed.GetRequiredValue(images);
+            var request = new ClassifyRequest
+            {
+                Model = parsed.GetRequiredValue(model),
+                Head = parsed.GetRequiredValue(head),
+                TopK = parsed.GetValue(top),
+                Images = { await ImageFiles.ReadAllAsync(paths, context.CancellationToken) },
+            };
+            ClassifyResponse response = await new ImageGpt.ImageGptClient(context.Channel).ClassifyAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken);
+            if (context.IsJson)
+            {
+                context.WriteJson(response);
+                return ExitCode.Ok;
+            }
+
+            Table table = new Table().AddColumns("image", "class", "probability", "logit");
+            foreach ((string path, Classification result) in paths.Zip(response.Results))
+            {
+                foreach ((int rank, ClassScore score) in result.Scores.Index())
+                {
+                    table.AddRow(rank == 0 ? Markup.Escape(path) : "", Markup.Escape(score.Label), Text($"{score.Probability:P1}"), Text($"{score.Logit:0.000}"));
+                }
+            }
+
+            context.Write(table);
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    static Command Embed(CliApplication application)
+    {
+        Argument<string[]> images = ImagesArgument();
+        Option<string> model = ModelOption();
+        var layer = new Option<uint?>("--layer") { Description = "Hidden state to pool, 0 … layers; default the model's probe layer." };
+        var normalize = new Option<bool>("--normalize") { Description = "Scales each embedding to length 1." };
+        var command = new Command("embed", "Gives features of images: one line of numbers per image.") { images, model, layer, normalize };
+        application.SetAction(command, async (parsed, context) =>
+        {
+            var request = new EmbedRequest
+            {
+                Model = parsed.GetRequiredValue(model),
+                Normalize = parsed.GetValue(normalize),
+                Images = { await ImageFiles.ReadAllAsync(parsed.GetRequiredValue(images), context.CancellationToken) },
+            };
+            if (parsed.GetValue(layer) is { } wanted)
+            {
+                request.Layer = wanted;
+            }
+
+            EmbedResponse response = await new ImageGpt.ImageGptClient(context.Channel).EmbedAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken);
+            if (context.IsJson)
+            {
+                context.WriteJson(response);
+                return ExitCode.Ok;
+            }
+
+            foreach (Embedding embedding in response.Embeddings)
+            {
+                context.WriteLine(string.Join(' ', embedding.Values.Select(value => value.ToString("R", CultureInfo.InvariantCulture))));
+            }
+
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    static Command Score(CliApplication application)
+    {
+        Argument<string[]> images = ImagesArgument();
+        Option<string> model = ModelOption();
+        var perToken = new Option<bool>("--per-token") { Description = "With --json, also the log-probability of every pixel." };
+        var command = new Command("score", "Tells how likely the model finds images.") { images, model, perToken };
+        application.SetAction(command, async (parsed, context) =>
+        {
+            string[] paths = parsed.GetRequiredValue(images);
+            var request = new ScoreRequest
+            {
+                Model = parsed.GetRequiredValue(model),
+                PerToken = parsed.GetValue(perToken),
+                Images = { await ImageFiles.ReadAllAsync(paths, context.CancellationToken) },
+            };
+            ScoreResponse response = await new ImageGpt.ImageGptClient(context.Channel).ScoreAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken);
+            if (context.IsJson)
+            {
+                context.WriteJson(response);
+                return ExitCode.Ok;
+            }
+
+            Table table = new Table().AddColumns("image", "bits per dimension", "log-likelihood (nats)");
+            foreach ((string path, ImageScore score) in paths.Zip(response.Results))
+            {
+                table.AddRow(Markup.Escape(path), Text($"{score.BitsPerDim:0.000}"), Text($"{score.TotalLogLikelihood:0.0}"));
+            }
+
+            context.Write(table);
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,122 @@
+using System.CommandLine;
+using System.Globalization;
+using Google.Protobuf.WellKnownTypes;
+using IgptCluster.Cli.Generations;
+using IgptCluster.Protocol.V1;
+
+namespace IgptCluster.Cli.Commands;
+
+/// <summary><c>igpt complete</c> and <c>igpt generate</c>.</summary>
+internal sealed class GenerationCommands
+{
+    readonly Option<string> _model = EvaluationCommands.ModelOption();
+    readonly Option<uint> _samples = new("--samples") { Description = "Images to make.", DefaultValueFactory = _ => 1 };
+    readonly Option<double?> _temperature = new("--temperature") { Description = "0 = always the most likely colour; default 1." };
+    readonly Option<uint> _topK = new("--top-k") { Description = "Only the k most likely colours; 0 = all.", DefaultValueFactory = _ => 0 };
+    readonly Option<double?> _topP = new("--top-p") { Description = "Only the most likely colours up to this mass; default 1." };
+    readonly Option<ulong?> _seed = new("--seed") { Description = "The same seed gives the same image; default random, and told." };
+    readonly Option<uint?> _maxNewTokens = new("--max-new-tokens") { Description = "Pixels to make at most; default to the end." };
+    readonly Option<string[]> _force = new("--force") { Description = "POSITION=TOKEN: a pixel with a given colour; can be given several times." };
+    readonly Option<double?> _ttl = new("--ttl") { Description = "Seconds the session outlives this client; default 0." };
+    readonly Option<int> _priority = new("--priority") { Description = "Higher is served first, −100 … 100.", DefaultValueFactory = _ => 0 };
+    readonly PictureOptions _pictures;
+
+    GenerationCommands(string output) => _pictures = new PictureOptions(output);
+
+    internal static Command[] Create(CliApplication application) => [Complete(application), Generate(application)];
+
+    static Command Complete(CliApplication application)
+    {
+        var options = new GenerationCommands("completion.png");
+        var image = new Argument<string>("image") { Description = "Image file to complete; - is standard input." };
+        var keep = new Option<uint?>("--keep") { Description = "Pixels to keep, in raster order; default the upper half." };
+        var command = new Command("complete", "Keeps the beginning of an image and lets the model paint the rest.") { image, keep };
+        options.AddTo(command);
+        application.SetAction(command, async (parsed, context) =>
+        {
+            GenerateRequest request = options.Read(parsed);
+            request.Prompt = await ImageFiles.ReadAsync(parsed.GetRequiredValue(image), context.CancellationToken);
+            if (parsed.GetValue(keep) is { } kept)
+            {
+                request.PromptTokens = kept;
+            }
+
+            return await options.RunAsync(parsed, context, request);
+        });
+        return command;
+    }
+
+    static Command Generate(CliApplication application)
+    {
+        var options = new GenerationCommands("generated.png");
+        var command = new Command("generate", "Lets the model paint an image from nothing.");
+        options.AddTo(command);
+        application.SetAction(command, (parsed, context) => options.RunAsync(parsed, context, options.Read(parsed)));
+        return command;
+    }
+
+    void AddTo(Command command)
+    {
+        foreach (System.CommandLine.Option option in (System.CommandLine.Option[])[_model, _samples, _temperature, _topK, _topP, _seed, _maxNewTokens, _force, _ttl, _priority])
+        {
+            command.Add(option);
+        }
+
+        _pictures.AddTo(command);
+    }
+
+    GenerateRequest Read(ParseResult parsed)
+    {
+        var sampling = new SamplingParameters { TopK = parsed.GetValue(_topK) };
+        var request = new GenerateRequest
+        {
+            Model = parsed.GetRequiredValue(_model),
+            Samples = parsed.GetValue(_samples),
+            Sampling = sampling,
+            Priority = parsed.GetValue(_priority),
+            Forced = { (parsed.GetValue(_force) ?? []).Select(Forced) },
+        };
+        if (parsed.GetValue(_temperature) is { } temperature)
+        {
+            sampling.Temperature = temperature;
+        }
+
+        if (parsed.GetValue(_topP) is { } topP)
+        {
+            sampling.TopP = topP;
+        }
+
+        if (parsed.GetValue(_seed) is { } seed)
+        {
+            sampling.Seed = seed;
+        }
+
+        if (parsed.GetValue(_maxNewTokens) is { } most)
+        {
+            request.MaxNewTokens = most;
+        }
+
+        if (parsed.GetValue(_ttl) is { } seconds)
+        {
+            request.SessionTtl = seconds is >= 0 and <= 3e8
+                ? Duration.FromTimeSpan(TimeSpan.FromSeconds(seconds))
+                : throw new CliException(ExitCode.BadInput, $"--ttl must be a number of seconds, at least 0; given {seconds}");
+        }
+
+        return request;
+    }
+
+    Task<int> RunAsync(ParseResult parsed, CliContext context, GenerateRequest request) => new GenerationRun(context, _pictures.Read(parsed)).RunAsync(
+        new ImageGpt.ImageGptClient(context.Channel).Generate(request, deadline: context.Deadline, cancellationToken: context.CancellationToken),
+        (int)Math.Clamp(request.Samples, 1, 10_000));
+
+    static ForcedToken Forced(string text)
+    {
+        string[] parts = text.Split('=');
+        return parts.Length == 2
+            && uint.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out uint position)
+            && uint.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out uint token)
+                ? new ForcedToken { Position = position, Token = token }
+                : throw new CliException(ExitCode.BadInput, $"--force must be POSITION=TOKEN, two whole numbers; given '{text}'");
+    }
+}

@@ -1,0 +1,46 @@
+using Google.Rpc;
+using Grpc.Core;
+
+namespace IgptCluster.Cli;
+
+/// <summary>Failures as an exit status and one or more lines.</summary>
+internal static class Failure
+{
+    /// <summary>Explains a failure.</summary>
+    /// <param name="failure">What was thrown.</param>
+    /// <param name="address">The gateway that was called.</param>
+    internal static (int Code, string Message) Explain(Exception failure, string address) => failure switch
+    {
+        CliException known => (known.ExitCode, known.Message),
+        OperationCanceledException => (ExitCode.Interrupted, "interrupted"),
+        RpcException call => (CodeOf(call.StatusCode), Describe(call, address)),
+        IOException or UnauthorizedAccessException => (ExitCode.BadInput, failure.Message),
+        _ => (ExitCode.Unexpected, failure.ToString()),
+    };
+
+    static int CodeOf(StatusCode code) => code switch
+    {
+        StatusCode.InvalidArgument or StatusCode.FailedPrecondition or StatusCode.OutOfRange => ExitCode.BadInput,
+        StatusCode.NotFound => ExitCode.NotFound,
+        StatusCode.Unavailable or StatusCode.ResourceExhausted or StatusCode.DeadlineExceeded => ExitCode.Unavailable,
+        StatusCode.Cancelled => ExitCode.Interrupted,
+        _ => ExitCode.Unexpected,
+    };
+
+    static string Describe(RpcException call, string address)
+    {
+        Google.Rpc.Status? status = call.GetRpcStatus();
+        if (status is null && call.StatusCode == StatusCode.Unavailable)
+        {
+            return $"cannot reach {address}: is a gateway running there? ({call.Status.Detail})";
+        }
+
+        if (call.StatusCode == StatusCode.Unimplemented)
+        {
+            return $"{address} does not serve this ({call.Status.Detail})";
+        }
+
+        string retry = status?.GetDetail<RetryInfo>() is { RetryDelay: { } delay } ? $" (try again in {delay.ToTimeSpan().TotalSeconds:0.#} s)" : "";
+        return $"{call.Status.Detail}{retry}";
+    }
+}

@@ -1,0 +1,144 @@
+using System.Diagnostics;
+using System.Globalization;
+using Grpc.Core;
+using IgptCluster.Imaging;
+using IgptCluster.Protocol.V1;
+using Spectre.Console;
+
+namespace IgptCluster.Cli.Generations;
+
+/// <summary>Follows a stream to its end, with progress, and writes what came of it. A stream without its ends is an error.</summary>
+internal sealed class GenerationRun(CliContext context, PictureSettings pictures)
+{
+    static readonly TimeSpan FrameDelay = TimeSpan.FromMilliseconds(60);
+    static readonly TimeSpan LastFrameDelay = TimeSpan.FromSeconds(2);
+
+    readonly SortedDictionary<uint, SamplePicture> _samples = [];
+    readonly Stopwatch _watch = Stopwatch.StartNew();
+    int _tokens;
+
+    /// <summary>Runs the stream.</summary>
+    /// <param name="call">The call that was made.</param>
+    /// <param name="samples">Samples it must finish.</param>
+    internal async Task<int> RunAsync(AsyncServerStreamingCall<GenerateEvent> call, int samples)
+    {
+        using (call)
+        {
+            try
+            {
+                if (context.IsJson || context.IsQuiet)
+                {
+                    await FollowAsync(call, _ => { });
+                }
+                else
+                {
+                    await context.ErrorConsole.Progress()
+                        .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+                        .StartAsync(progress => FollowAsync(call, Bars(progress)));
+                }
+            }
+            catch (RpcException broken) when (_samples.Count > 0 && broken.StatusCode is not StatusCode.Cancelled)
+            {
+                throw new CliException(ExitCode.Incomplete, $"the stream broke off ({broken.Status.Detail}). {HowToGoOn()}");
+            }
+        }
+
+        if (_samples.Count < samples || _samples.Values.Any(sample => sample.Finished is null))
+        {
+            throw new CliException(
+                ExitCode.Incomplete,
+                $"the stream ended with {_samples.Values.Count(sample => sample.Finished is not null)} of {samples} samples finished. {HowToGoOn()}");
+        }
+
+        return Finish();
+    }
+
+    async Task FollowAsync(AsyncServerStreamingCall<GenerateEvent> call, Action<GenerateEvent> show)
+    {
+        await foreach (GenerateEvent happened in call.ResponseStream.ReadAllAsync(context.CancellationToken))
+        {
+            if (context.IsJson)
+            {
+                context.WriteJson(happened);
+            }
+
+            switch (happened.EventCase)
+            {
+                case GenerateEvent.EventOneofCase.Started:
+                    _samples[happened.Sample] = new SamplePicture(happened.SessionId, happened.Started);
+                    break;
+                case GenerateEvent.EventOneofCase.Tokens:
+                    _samples[happened.Sample].Add(happened.Tokens);
+                    _tokens += happened.Tokens.Ids.Count;
+                    break;
+                case GenerateEvent.EventOneofCase.Finished:
+                    _samples[happened.Sample].Finished = happened.Finished;
+                    break;
+            }
+
+            show(happened);
+        }
+    }
+
+    Action<GenerateEvent> Bars(ProgressContext progress)
+    {
+        var bars = new Dictionary<uint, ProgressTask>();
+        return happened =>
+        {
+            SamplePicture sample = _samples[happened.Sample];
+            if (!bars.TryGetValue(happened.Sample, out ProgressTask? bar))
+            {
+                uint from = sample.Started.ResumedFrom;
+                bars[happened.Sample] = bar = progress.AddTask($"sample {happened.Sample}", maxValue: (sample.Started.Width * sample.Started.Height) - from);
+            }
+
+            bar.Increment(happened.Tokens?.Ids.Count ?? 0);
+            bar.Description = string.Create(CultureInfo.InvariantCulture, $"sample {happened.Sample}, {_tokens / _watch.Elapsed.TotalSeconds:0} pixels/s in all");
+            if (happened.EventCase == GenerateEvent.EventOneofCase.Finished)
+            {
+                bar.StopTask();
+            }
+        };
+    }
+
+    int Finish()
+    {
+        int exit = ExitCode.Ok;
+        int number = 0;
+        foreach ((uint index, SamplePicture sample) in _samples)
+        {
+            GenerationFinished finished = sample.Finished!;
+            List<string> written = sample.HasColours ? Write(sample, number) : [];
+            if (!context.IsJson)
+            {
+                string end = finished.Message.Length > 0 ? $"{finished.Reason}: {finished.Message}" : finished.Reason.ToString();
+                context.WriteLine(
+                    $"sample {index}: {end.ToLowerInvariant()}, {finished.Usage.GeneratedTokens} pixels, seed {sample.Started.Seed}, session {sample.SessionId}{(written.Count > 0 ? $", wrote {string.Join(" and ", written)}" : "")}");
+            }
+
+            exit = finished.Reason is FinishReason.Completed or FinishReason.Length ? exit : ExitCode.Incomplete;
+            number++;
+        }
+
+        return exit;
+    }
+
+    List<string> Write(SamplePicture sample, int number)
+    {
+        List<string> written = [PictureSettings.Numbered(pictures.Output, number, _samples.Count)];
+        File.WriteAllBytes(written[0], PngEncoder.Encode(sample.Still(pictures.Scale)));
+        if (pictures.Animation is { } animation)
+        {
+            string path = PictureSettings.Numbered(animation, number, _samples.Count);
+            List<RgbImage> frames = sample.Frames(pictures.Scale);
+            File.WriteAllBytes(path, Path.GetExtension(path).Equals(".webp", StringComparison.OrdinalIgnoreCase)
+                ? AnimatedWebP.Encode(frames, FrameDelay, LastFrameDelay)
+                : ApngEncoder.Encode(frames, FrameDelay, LastFrameDelay));
+            written.Add(path);
+        }
+
+        return written;
+    }
+
+    string HowToGoOn() => _samples.Count == 0 ? "Nothing had been made yet." : $"If the session is still there, follow it with: igpt sessions attach {_samples.Values.First(sample => sample.Finished is null).SessionId}";
+}

@@ -1,0 +1,55 @@
+using System.CommandLine;
+
+namespace IgptCluster.Cli.Generations;
+
+/// <summary>Where pictures go.</summary>
+/// <param name="Output">PNG of each sample; with several, a number is put before the extension.</param>
+/// <param name="Animation">Animated PNG or WebP of each sample, likewise; null for none.</param>
+/// <param name="Scale">Enlargement, 1 … 64.</param>
+internal sealed record PictureSettings(string Output, string? Animation, int Scale)
+{
+    /// <summary>The file of one sample.</summary>
+    internal static string Numbered(string path, int sample, int samples) => samples == 1
+        ? path
+        : Path.Combine(Path.GetDirectoryName(path) ?? "", $"{Path.GetFileNameWithoutExtension(path)}-{sample}{Path.GetExtension(path)}");
+}
+
+/// <summary>Options that say where pictures go.</summary>
+internal sealed class PictureOptions(string defaultOutput)
+{
+    readonly Option<string> _output = new("--output", "-o") { Description = "PNG to write; several samples are numbered.", DefaultValueFactory = _ => defaultOutput };
+    readonly Option<string?> _animation = new("--animation") { Description = "Animation to write: .png (APNG) or .webp." };
+    readonly Option<int> _scale = new("--scale") { Description = "Enlargement, 1 … 64.", DefaultValueFactory = _ => 8 };
+
+    internal void AddTo(Command command)
+    {
+        command.Add(_output);
+        command.Add(_animation);
+        command.Add(_scale);
+    }
+
+    internal PictureSettings Read(ParseResult parsed)
+    {
+        int scale = parsed.GetValue(_scale);
+        if (scale is < 1 or > 64)
+        {
+            throw new CliException(ExitCode.BadInput, $"--scale must be 1 … 64; given {scale}");
+        }
+
+        string? animation = parsed.GetValue(_animation);
+        if (animation is not null && Path.GetExtension(animation).ToLowerInvariant() is not (".png" or ".apng" or ".webp"))
+        {
+            throw new CliException(ExitCode.BadInput, $"--animation must end in .png, .apng or .webp; given '{animation}'");
+        }
+
+        foreach (string path in new[] { parsed.GetRequiredValue(_output), animation }.OfType<string>())
+        {
+            if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
+            {
+                throw new CliException(ExitCode.BadInput, $"there is no folder '{folder}' to write '{path}' to");
+            }
+        }
+
+        return new PictureSettings(parsed.GetRequiredValue(_output), animation, scale);
+    }
+}
