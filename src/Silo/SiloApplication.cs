@@ -34,7 +34,7 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
     {
         WebApplicationBuilder builder = WebApplication.CreateBuilder();
         builder.Configuration.AddInMemoryCollection(settings);
-        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Orleans", LogLevel.Warning).AddFilter("Grpc", LogLevel.Warning);
+        builder.Logging.AddIgptLogging();
         ClusterOptions cluster = builder.Configuration.Read<ClusterOptions>("Igpt:Cluster");
         ListenOptions listen = builder.Configuration.Read<ListenOptions>("Igpt:Listen");
         ReplicaOptions replicas = builder.Configuration.Read<ReplicaOptions>("Igpt");

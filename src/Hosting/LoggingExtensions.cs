@@ -1,0 +1,18 @@
+using Microsoft.Extensions.Logging;
+
+namespace IgptCluster.Hosting;
+
+/// <summary>What a process of the cluster logs.</summary>
+public static class LoggingExtensions
+{
+    /// <summary>Our own lifecycle events and others' warnings. Configuration (<c>Logging:LogLevel</c>) still wins where it names a category more closely.</summary>
+    /// <param name="logging">The process's logging.</param>
+    public static ILoggingBuilder AddIgptLogging(this ILoggingBuilder logging) => logging
+        .AddFilter("Microsoft", LogLevel.Warning)
+        .AddFilter("Orleans", LogLevel.Warning)
+        .AddFilter("Grpc", LogLevel.Warning)
+        .AddFilter("Polly", LogLevel.Warning)
+
+        // Orleans 10.4.2 warns at each start that its check has not run for as long as the machine is up.
+        .AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error);
+}

@@ -1,0 +1,45 @@
+using Google.Rpc;
+using Grpc.Core;
+using IgptCluster.Contracts;
+using IgptCluster.Gateway.Errors;
+
+namespace IgptCluster.Gateway.Tests;
+
+public sealed class ErrorStatusTests
+{
+    public static TheoryData<IgptErrorCode> Codes => [.. Enum.GetValues<IgptErrorCode>()];
+
+    [Theory]
+    [MemberData(nameof(Codes))]
+    public void ToRpcException_EveryCode_HasAStatusAndItsReason(IgptErrorCode code)
+    {
+        RpcException exception = new IgptException(code, "what happened").ToRpcException();
+        Assert.NotEqual(StatusCode.OK, exception.StatusCode);
+        Assert.NotEqual(StatusCode.Unknown, exception.StatusCode);
+        Assert.Equal("what happened", exception.Status.Detail);
+        ErrorInfo info = exception.GetRpcStatus()!.GetDetail<ErrorInfo>()!;
+        Assert.Equal("igpt", info.Domain);
+        Assert.Equal(code.ToString().ToUpperInvariant(), info.Reason.Replace("_", "", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(IgptErrorCode.InvalidArgument, StatusCode.InvalidArgument)]
+    [InlineData(IgptErrorCode.ModelNotFound, StatusCode.NotFound)]
+    [InlineData(IgptErrorCode.HeadNotFound, StatusCode.NotFound)]
+    [InlineData(IgptErrorCode.SessionNotFound, StatusCode.NotFound)]
+    [InlineData(IgptErrorCode.Overloaded, StatusCode.ResourceExhausted)]
+    [InlineData(IgptErrorCode.NoReplica, StatusCode.Unavailable)]
+    [InlineData(IgptErrorCode.Draining, StatusCode.Unavailable)]
+    [InlineData(IgptErrorCode.DeadlineExceeded, StatusCode.DeadlineExceeded)]
+    [InlineData(IgptErrorCode.Internal, StatusCode.Internal)]
+    public void CodeOf_ContractsErrors_IsTheContractsStatus(IgptErrorCode code, StatusCode status) => Assert.Equal(status, ErrorStatus.CodeOf(code));
+
+    [Fact]
+    public void ToRpcException_FieldAndDelay_AreDetails()
+    {
+        Google.Rpc.Status status = new IgptException(IgptErrorCode.InvalidArgument, "too many") { Field = "images", RetryAfter = TimeSpan.FromSeconds(2) }.ToRpcException().GetRpcStatus()!;
+        BadRequest.Types.FieldViolation violation = Assert.Single(status.GetDetail<BadRequest>()!.FieldViolations);
+        Assert.Equal(("images", "too many"), (violation.Field, violation.Description));
+        Assert.Equal(2, status.GetDetail<RetryInfo>()!.RetryDelay.Seconds);
+    }
+}
