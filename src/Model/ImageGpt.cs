@@ -1,288 +1,334 @@
 using TorchSharp;
 using static TorchSharp.torch;
-using static TorchSharp.torch.nn;
+using static TorchSharp.torch.nn.functional;
 
 namespace IgptCluster.Model;
 
 /// <summary>
-/// The network: "Generative Pretraining from Pixels" (Chen et al., 2020), computed as Hugging Face's modeling_imagegpt.py does up to transformers
-/// 4.42. Intended difference from later versions: attention scores are divided by the true √(head size), which 4.43 and later round down.
-/// One thread at a time. Owns its weights.
+/// ImageGPT (Chen et al., "Generative Pretraining from Pixels", 2020, section 2) as Hugging Face computes it
+/// (<c>modeling_imagegpt.py</c>, transformers 4.42): x += attention(norm(x)); x += mlp(norm(x)); a final norm; a head.
+/// Differences intended: scores are divided by the true √(head size), which later versions truncate to an integer; norms of
+/// 16-bit networks take their mean square in float32. Owns its weights. One thread.
 /// </summary>
-/// <remarks>
-/// Read top to bottom: norm, embeddings, blocks, heads, losses. Blocks work on flat tokens [n, n_embd]; what a token may attend to is the
-/// caller's business, given as a function, so that dense batches and the server's KV slots run through the same code.
-/// </remarks>
+/// <remarks>Shapes in comments: B rows, T tokens, P past tokens, E n_embd, H heads, D head size, F inner size.</remarks>
 public sealed class ImageGpt : IDisposable
 {
-    readonly Dictionary<string, Tensor> _weights = [];
-    readonly Block[] _blocks;
-    readonly Tensor _tokenEmbedding;
-    readonly Tensor _positionEmbedding;
-    readonly Tensor _finalNorm;
-    readonly Tensor? _languageHead;
-    readonly Tensor? _classifierHead;
+    const long IgnoredLabel = -100;
+
+    // Numbers that operators take are kept here and not made for each call: TorchSharp 0.107 hands a Scalar's handle to native code without keeping
+    // the Scalar alive, so that a collection at the wrong moment frees it under the operator: it throws ("Exception raised from toFloat"), or worse,
+    // reads what lies there now. x + y and square() make such Scalars inside, hence Add and x · x below.
+    static readonly Scalar One = 1;
+    static readonly Scalar Zero = 0;
+    static readonly Scalar Ignored = IgnoredLabel;
+    static readonly Scalar QuickGeluFactor = 1.702;
+    static readonly Scalar LowestFloat32 = finfo(ScalarType.Float32).min;
+
+    readonly List<(string Name, Tensor Value)> _parameters = [];
+    readonly Scalar _epsilon;
+    readonly Scalar _logitCount;
+    readonly Scalar _lowest;
+    readonly Scalar[] _queryScales; // per layer, for the operator that divides by √D itself
+    readonly Scalar[] _scoreScales; // per layer
     readonly Func<Tensor, Tensor> _activation;
+    readonly Tensor _tokenEmbedding; // [vocabulary, E]
+    readonly Tensor _positionEmbedding; // [n_positions, E]
+    readonly Block[] _blocks;
+    readonly Tensor _finalNorm; // [E]
+    readonly Tensor? _head; // [logits, E]
 
-    /// <summary>Takes the weights.</summary>
-    /// <param name="config">A valid configuration.</param>
-    /// <param name="architecture">Which heads it has.</param>
-    /// <param name="weight">Gives each weight of <see cref="WeightLayout"/> as a tensor that the network then owns.</param>
-    /// <param name="device">Where it computes; null = CPU.</param>
-    /// <param name="dtype">Data type it computes in.</param>
-    public ImageGpt(ImageGptConfig config, ImageGptArchitecture architecture, Func<string, Tensor> weight, Device? device = null, ScalarType dtype = ScalarType.Float32)
+    /// <summary>Builds the network from weights by name, copying each to the device.</summary>
+    /// <param name="config">Sizes and options.</param>
+    /// <param name="architecture">Which head it has.</param>
+    /// <param name="weight">
+    /// Gives a weight by its name without <c>transformer.</c> (<c>h.0.attn.c_attn.weight</c>), in any float dtype. The tensor is
+    /// only copied from: one made by the call is freed, one that existed before stays its owner's.
+    /// </param>
+    /// <param name="device">Where to compute; null for the CPU.</param>
+    /// <param name="dtype">Float32, BFloat16 or Float16; of weights, caches and results.</param>
+    /// <exception cref="ArgumentException">A weight's shape or the activation function does not fit.</exception>
+    public ImageGpt(
+        ImageGptConfig config,
+        ImageGptArchitecture architecture,
+        Func<string, Tensor> weight,
+        Device? device = null,
+        ScalarType dtype = ScalarType.Float32)
     {
-        (Config, Architecture, Device, DType) = (config, architecture, device ?? CPU, dtype);
-        using (NewDisposeScope())
-        {
-            foreach (WeightShape layout in WeightLayout.Of(config, architecture))
-            {
-                Tensor given = weight(layout.Name);
-                Tensor placed = given.to(dtype, Device);
-                if (!ReferenceEquals(given, placed))
-                {
-                    given.Dispose();
-                }
-
-                _weights[layout.Name] = placed.DetachFromDisposeScope();
-            }
-        }
-
-        _blocks = [.. Enumerable.Range(0, config.LayerCount).Select(layer => new Block(name => _weights[$"h.{layer}.{name}"]))];
-        _tokenEmbedding = _weights["wte.weight"];
-        _positionEmbedding = _weights["wpe.weight"];
-        _finalNorm = _weights["ln_f.weight"];
-        _languageHead = architecture == ImageGptArchitecture.CausalImageModeling
-            ? config.TieWordEmbeddings ? _tokenEmbedding : _weights[WeightLayout.LanguageHead]
-            : null;
-        _classifierHead = _weights.GetValueOrDefault(WeightLayout.ClassifierHead);
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(weight);
+        (Config, Architecture, Device, Dtype) = (config, architecture, device ?? CPU, dtype);
         _activation = Activation(config.ActivationFunction);
+        _epsilon = config.LayerNormEpsilon;
+        _lowest = finfo(dtype).min;
+        double root = Math.Sqrt(config.HeadSize);
+        _queryScales = [.. Enumerable.Range(0, config.LayerCount).Select(layer => (Scalar)(ScoreScale(layer) * (config.ScaleAttentionWeights ? 1 : root)))];
+        _scoreScales = [.. Enumerable.Range(0, config.LayerCount).Select(layer => (Scalar)(ScoreScale(layer) / (config.ScaleAttentionWeights ? root : 1)))];
+        try
+        {
+            _tokenEmbedding = Load(weight, "wte.weight", config.VocabSize, config.EmbeddingSize);
+            _positionEmbedding = Load(weight, "wpe.weight", config.PositionCount, config.EmbeddingSize);
+            _blocks = [.. Enumerable.Range(0, config.LayerCount).Select(layer => LoadBlock(weight, $"h.{layer}."))];
+            _finalNorm = Load(weight, "ln_f.weight", config.EmbeddingSize);
+            _head = LoadHead(weight);
+            _logitCount = LogitCount;
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
-    /// <summary>Attention of one layer: queries, keys and values of flat tokens [n, n_embd] to what they attend to, [n, n_embd].</summary>
-    /// <param name="layer">Layer index, from 0.</param>
-    /// <param name="queries">[n, n_embd].</param>
-    /// <param name="keys">[n, n_embd].</param>
-    /// <param name="values">[n, n_embd].</param>
-    internal delegate Tensor Attention(int layer, Tensor queries, Tensor keys, Tensor values);
-
-    /// <summary>The configuration.</summary>
+    /// <summary>Sizes and options.</summary>
     public ImageGptConfig Config { get; }
 
-    /// <summary>Which heads it has.</summary>
+    /// <summary>Which head the network has.</summary>
     public ImageGptArchitecture Architecture { get; }
 
-    /// <summary>Where it computes.</summary>
+    /// <summary>Where the weights lie.</summary>
     public Device Device { get; }
 
-    /// <summary>Data type it computes in.</summary>
-    public ScalarType DType { get; }
-
-    /// <summary>The weights by name, without the <c>transformer.</c> prefix; they stay the network's.</summary>
-    public IReadOnlyDictionary<string, Tensor> Weights => _weights;
-
-    /// <summary>What attention scores of a layer are multiplied by.</summary>
-    /// <param name="layer">Layer index, from 0.</param>
-    internal double ScoreScale(int layer) =>
-        (Config.ScaleAttentionWeights ? 1 / Math.Sqrt(Config.HeadSize) : 1) / (Config.ScaleAttentionByInverseLayerIndex ? layer + 1 : 1);
-
-    /// <summary>x / √(mean(x²) + ε) · weight: no centring, no bias, ε inside the root. x [n, n_embd].</summary>
-    Tensor Norm(Tensor x, Tensor weight) => x * x.square().mean([-1], keepdim: true).add(Config.LayerNormEpsilon).rsqrt() * weight;
-
-    /// <summary>Hugging Face's Conv1D: x · weight + bias, weight [in, out].</summary>
-    static Tensor Linear(Tensor x, Tensor weight, Tensor bias) => addmm(bias, x, weight, beta: 1, alpha: 1);
-
-    /// <summary>Token and position embeddings, [n, n_embd], of ids and positions int64 [n].</summary>
-    internal Tensor Embed(Tensor ids, Tensor positions) => _tokenEmbedding.index_select(0, ids) + _positionEmbedding.index_select(0, positions);
-
-    /// <summary>All blocks. Disposes intermediate results as it goes.</summary>
-    /// <param name="x">Embeddings [n, n_embd].</param>
-    /// <param name="attend">What a token attends to.</param>
-    /// <param name="observe">Sees hidden states 0 … n_layer − 1, the input of each block, [n, n_embd].</param>
-    /// <returns>Output of the last block, before the final norm, [n, n_embd].</returns>
-    internal Tensor Blocks(Tensor x, Attention attend, Action<int, Tensor>? observe = null)
-    {
-        for (int layer = 0; layer < _blocks.Length; layer++)
-        {
-            using var scope = NewDisposeScope();
-            observe?.Invoke(layer, x);
-            Block block = _blocks[layer];
-            Tensor[] qkv = Linear(Norm(x, block.Norm1), block.Qkv, block.QkvBias).chunk(3, -1);           // [n, 3 · n_embd] → 3 × [n, n_embd]
-            Tensor attended = attend(layer, qkv[0], qkv[1], qkv[2]);                                      // [n, n_embd]
-            Tensor middle = x + Linear(attended, block.Projection, block.ProjectionBias);
-            Tensor inner = _activation(Linear(Norm(middle, block.Norm2), block.Up, block.UpBias));         // [n, n_inner]
-            x = (middle + Linear(inner, block.Down, block.DownBias)).MoveToOuterDisposeScope();
-        }
-
-        return x;
-    }
-
-    /// <summary>The final norm, [n, n_embd].</summary>
-    internal Tensor FinalNorm(Tensor x) => Norm(x, _finalNorm);
-
-    /// <summary>Logits of the next colour after normed hidden states [n, n_embd]: [n, colours], or [n, ids] where embeddings are tied.</summary>
-    internal Tensor LanguageLogits(Tensor normed) => normed.matmul(
-        (_languageHead ?? throw new InvalidOperationException($"{Architecture} has no language-model head")).t());
-
-    /// <summary>One pass over a dense batch.</summary>
-    /// <param name="input">What to read.</param>
-    /// <exception cref="ArgumentException">No tokens, ids or lengths out of range, or labels that are no colours.</exception>
-    public ImageGptOutput Forward(ImageGptInput input)
-    {
-        using var scope = NewDisposeScope();
-        (long batch, long length) = Size(input);
-        long past = input.Cache?.Length ?? 0;
-        if (past + length > Config.PositionCount && input.Positions is null)
-        {
-            throw new ArgumentException($"a sequence has at most {Config.PositionCount} tokens (n_positions); given {past + length}", nameof(input));
-        }
-
-        long width = Config.EmbeddingSize;
-        Tensor positions = (input.Positions ?? arange(past, past + length, dtype: ScalarType.Int64, device: Device).expand(batch, length)).reshape(-1);
-        Tensor x = input.Tokens is { } tokens
-            ? Embed(Checked(tokens).reshape(-1), positions)
-            : input.Embeddings!.to(DType, Device).reshape(-1, width) + _positionEmbedding.index_select(0, positions);
-        var hidden = new List<Tensor>();
-        var attentions = new List<Tensor>();
-        Action<int, Tensor>? observe = input.WantsHiddenStates ? (_, state) => Keep(hidden, state.view(batch, length, width), scope) : null;
-        Action<Tensor>? observeAttention = input.WantsAttentions ? probabilities => Keep(attentions, probabilities, scope) : null;
-        Tensor last = FinalNorm(Blocks(x, Dense(input, batch, length, observeAttention), observe)).view(batch, length, width);
-        if (input.WantsHiddenStates)
-        {
-            hidden.Add(last.clone());
-        }
-
-        Tensor? logits = _languageHead is not null ? LanguageLogits(last) : _classifierHead is not null ? last.mean([1]).matmul(_classifierHead.t()) : null;
-        Tensor? loss = logits is null || input.Labels is null ? null : Loss(logits, input.Labels.to(Device));
-        return new ImageGptOutput
-        {
-            LastHiddenState = last.MoveToOuterDisposeScope(),
-            Logits = logits?.MoveToOuterDisposeScope(),
-            Loss = loss?.MoveToOuterDisposeScope(),
-            HiddenStates = Moved(hidden),
-            Attentions = Moved(attentions),
-        };
-    }
+    /// <summary>The weights' number type.</summary>
+    public ScalarType Dtype { get; }
 
     /// <summary>
-    /// Hugging Face's attention over a dense batch: keys after the query are replaced by the lowest number, masked ones have it added; rows with
-    /// nothing to attend to are therefore garbage there as here.
+    /// Every weight with its name, plain tensors that need no gradient until the caller asks for it; they stay the network's.
+    /// A tied head is <c>wte.weight</c> and not listed twice.
     /// </summary>
-    Attention Dense(ImageGptInput input, long batch, long length, Action<Tensor>? observe) => (layer, q, k, v) =>
+    public IReadOnlyList<(string Name, Tensor Value)> Parameters => _parameters;
+
+    /// <summary>Number of outputs of the head; 0 without one.</summary>
+    public int LogitCount => (int)(_head?.shape[0] ?? 0);
+
+    /// <inheritdoc/>
+    public void Dispose() => _parameters.ForEach(parameter => parameter.Value.Dispose());
+
+    /// <summary>Computes hidden states, logits and loss of a dense batch, with gradients where the caller's grad mode and weights ask for them.</summary>
+    /// <param name="input">Tokens and options.</param>
+    /// <returns>The results, in the caller's dispose scope.</returns>
+    /// <exception cref="ArgumentException">The input breaks a rule: shape, id out of range, longer than n_positions.</exception>
+    public ImageGptOutput Forward(ImageGptInput input)
     {
-        Tensor queries = Heads(q, batch, length);                                                         // [batch, heads, length, size]
-        (Tensor keys, Tensor values) = (Heads(k, batch, length), Heads(v, batch, length));
-        if (input.Cache is { } cache)
+        ArgumentNullException.ThrowIfNull(input);
+        ImageGptInputRules.Check(input, Config, Architecture);
+        using DisposeScope scope = NewDisposeScope();
+        Tensor embedded = input.Embeddings ?? Embed(input.TokenIds!); // [B, T, E]
+        long past = input.Cache?.Length ?? 0;
+        Tensor positions = input.PositionIds ?? arange(past, past + embedded.shape[1], dtype: ScalarType.Int64, device: Device);
+        Tensor x = dropout(Add(embedded, Place(positions)), Config.EmbeddingDropout, input.Training);
+
+        var hiddenStates = new List<Tensor>();
+        var attentions = new List<Tensor>();
+        for (int layer = 0; layer < _blocks.Length; layer++)
         {
-            (keys, values) = cache.Append(layer, keys, values);                                           // [batch, heads, past + length, size]
+            Tensor block = RunBlock(layer, x, queryKeyValue => AttendDensely(layer, queryKeyValue, input, attentions), input.Training);
+            if (input.WantsHiddenStates)
+                hiddenStates.Add(x);
+            else
+                x.Dispose();
+            x = block;
         }
 
-        ScalarType type = Config.ReorderAndUpcastAttention ? ScalarType.Float32 : DType;
-        double lowest = finfo(type).min;
-        Tensor scores = queries.to_type(type).matmul(keys.to_type(type).transpose(-1, -2)) * ScoreScale(layer);
-        long past = scores.shape[^1] - length;
-        Tensor allowed = ones(length, past + length, dtype: ScalarType.Bool, device: Device).tril(past);
-        scores = scores.masked_fill(allowed.logical_not(), lowest);
-        if (input.AttentionMask is { } mask)
+        x = FinalNorm(x);
+        hiddenStates.Add(x);
+        Tensor? logits = Architecture == ImageGptArchitecture.ImageClassification ? Head(x.mean([1])) : _head is null ? null : Head(x);
+        return new ImageGptOutput
         {
-            scores += (1 - mask.to(type, Device).view(batch, 1, 1, -1)) * lowest;
-        }
-
-        Tensor probabilities = functional.softmax(scores, -1).to_type(DType);
-        observe?.Invoke(probabilities);
-        return probabilities.matmul(values).transpose(1, 2).reshape(batch * length, Config.EmbeddingSize);
-    };
-
-    /// <summary>[batch · length, n_embd] → [batch, heads, length, size].</summary>
-    Tensor Heads(Tensor x, long batch, long length) => x.view(batch, length, Config.HeadCount, Config.HeadSize).transpose(1, 2);
-
-    Tensor Loss(Tensor logits, Tensor labels) => Architecture == ImageGptArchitecture.CausalImageModeling ? NextColourLoss(logits, labels) : ClassLoss(logits, labels);
-
-    /// <summary>Mean cross-entropy of each logit against the label after it; −100 is ignored; a single token gives NaN.</summary>
-    static Tensor NextColourLoss(Tensor logits, Tensor labels)
-    {
-        long colours = logits.shape[^1];
-        Tensor targets = labels.narrow(1, 1, labels.shape[1] - 1).reshape(-1);
-        if (targets.numel() > 0 && (targets.max().item<long>() >= colours || targets.less(0).logical_and(targets.not_equal(-100)).any().item<bool>()))
-        {
-            throw new ArgumentException($"labels must be colours, 0 … {colours - 1}, or −100 to be ignored; the start token is no target", nameof(labels));
-        }
-
-        return functional.cross_entropy(logits.narrow(1, 0, logits.shape[1] - 1).reshape(-1, colours).to_type(ScalarType.Float32), targets);
+            LastHiddenState = x,
+            Logits = logits,
+            Loss = input.Labels is null ? null : Loss(logits!, input.Labels),
+            HiddenStates = input.WantsHiddenStates ? hiddenStates : [],
+            Attentions = attentions,
+        }.MoveToOuterScope();
     }
 
-    /// <summary>By the configuration's problem_type, else as Hugging Face guesses it from the labels.</summary>
-    Tensor ClassLoss(Tensor logits, Tensor labels)
+    // Ids [...] to embeddings [..., E].
+    internal Tensor Embed(Tensor ids) => Rows(_tokenEmbedding, ids);
+
+    // Positions [...] to embeddings [..., E].
+    internal Tensor Place(Tensor positions) => Rows(_positionEmbedding, positions);
+
+    // [..., E] to [..., E]; attend takes queries, keys and values [..., 3E] and gives the heads' mixed values [..., E].
+    internal Tensor RunBlock(int layer, Tensor x, Func<Tensor, Tensor> attend, bool training = false)
     {
-        bool integers = labels.dtype is ScalarType.Int64 or ScalarType.Int32;
-        string problem = Config.ProblemType
-            ?? (logits.shape[^1] == 1 ? "regression" : integers ? "single_label_classification" : "multi_label_classification");
+        using DisposeScope scope = NewDisposeScope();
+        Block block = _blocks[layer];
+        Tensor mixed = Project(attend(Project(Norm(x, block.AttentionNorm), block.QueryKeyValue)), block.AttentionOutput); // [..., E]
+        x = Add(x, dropout(mixed, Config.ResidualDropout, training));
+        Tensor inner = _activation(Project(Norm(x, block.MlpNorm), block.MlpInner)); // [..., F]
+        x = Add(x, dropout(Project(inner, block.MlpOutput), Config.ResidualDropout, training));
+        return x.MoveToOuterDisposeScope();
+    }
+
+    internal Tensor FinalNorm(Tensor x) => Norm(x, _finalNorm);
+
+    // [..., E] to [..., logits].
+    internal Tensor Head(Tensor x) => matmul(x, _head!.t());
+
+    // Queries [..., H, T, D] over keys and values [..., H, P + T, D]; query i sees keys 0 … P + i. Mask from CausalMask.
+    internal Tensor Attend(int layer, HeadTensors heads, Tensor? causalMask, double dropoutRate = 0)
+    {
+        if (Config.ReorderAndUpcastAttention && Dtype != ScalarType.Float32)
+            return AttendInFull(layer, heads, null, dropoutRate).Mixed;
+
+        // The operator divides by √D itself, so queries carry what differs from that.
+        bool isPlain = Config.ScaleAttentionWeights && !Config.ScaleAttentionByInverseLayerIndex;
+        Tensor query = isPlain ? heads.Query : heads.Query * _queryScales[layer];
+        bool isCausal = heads.Query.shape[^2] > 1 && causalMask is null;
+        return scaled_dot_product_attention(query, heads.Key, heads.Value, causalMask, dropoutRate, isCausal);
+    }
+
+    // The same step by step: adds a mask to the scores [..., H, T, P + T] and returns the probabilities too.
+    internal (Tensor Mixed, Tensor Probabilities) AttendInFull(int layer, HeadTensors heads, Tensor? addedMask, double dropoutRate)
+    {
+        ScalarType dtype = Config.ReorderAndUpcastAttention ? ScalarType.Float32 : Dtype;
+        Tensor query = heads.Query.to_type(dtype);
+        Tensor scores = matmul(query, heads.Key.to_type(dtype).transpose(-2, -1)) * _scoreScales[layer];
+
+        // Hugging Face replaces what causality forbids and adds padding's mask: a row whose keys are all padding then
+        // attends to later keys too. Kept, since a classifier's mean includes such rows.
+        Tensor allowed = ones(scores.shape[^2], scores.shape[^1], dtype: ScalarType.Bool, device: Device).tril(scores.shape[^1] - scores.shape[^2]);
+        scores = scores.masked_fill(allowed.logical_not(), dtype == ScalarType.Float32 ? LowestFloat32 : _lowest);
+        if (addedMask is not null)
+            scores = Add(scores, addedMask);
+        Tensor probabilities = dropout(softmax(scores, -1).to_type(heads.Value.dtype), dropoutRate, dropoutRate > 0);
+        return (matmul(probabilities, heads.Value), probabilities);
+    }
+
+    // True where query i may see key j, bool [T, P + T]; null where no mask is needed (one query) or the operator's own will do.
+    internal static Tensor? CausalMask(long queries, long keys, Device device) => queries == 1 || queries == keys
+        ? null
+        : ones(queries, keys, dtype: ScalarType.Bool, device: device).tril(keys - queries);
+
+    // Queries, keys and values [B, T, 3E] to mixed values [B, T, E], over the cache if there is one.
+    Tensor AttendDensely(int layer, Tensor queryKeyValue, ImageGptInput input, List<Tensor> attentions)
+    {
+        long batch = queryKeyValue.shape[0];
+        Tensor[] parts = queryKeyValue.reshape(batch, -1, 3, Config.HeadCount, Config.HeadSize).permute(2, 0, 3, 1, 4).unbind(0); // 3 × [B, H, T, D]
+        (Tensor key, Tensor value) = input.Cache?.Append(layer, parts[1], parts[2]) ?? (parts[1], parts[2]); // [B, H, P + T, D]
+        var heads = new HeadTensors(parts[0], key, value);
+        double dropoutRate = input.Training ? Config.AttentionDropout : 0;
+        Tensor mixed; // [B, H, T, D]
+        if (input.AttentionMask is null && !input.WantsAttentions)
+        {
+            mixed = Attend(layer, heads, CausalMask(parts[0].shape[2], key.shape[2], Device), dropoutRate);
+        }
+        else
+        {
+            Tensor? added = input.AttentionMask is { } mask
+                ? mask.to_type(ScalarType.Float32).neg().add(One, One).to_type(Dtype).mul(_lowest).reshape(batch, 1, 1, -1) // [B, 1, 1, P + T]
+                : null;
+            (mixed, Tensor probabilities) = AttendInFull(layer, heads, added, dropoutRate);
+            if (input.WantsAttentions)
+                attentions.Add(probabilities.MoveToOuterDisposeScope());
+        }
+
+        return mixed.transpose(1, 2).reshape(batch, -1, Config.EmbeddingSize);
+    }
+
+    // Conv1D weights lie [in, out].
+    Block LoadBlock(Func<string, Tensor> weight, string prefix)
+    {
+        int width = Config.EmbeddingSize;
+        int inner = Config.FeedForwardSize;
+        return new Block(
+            Load(weight, prefix + "ln_1.weight", width),
+            new(Load(weight, prefix + "attn.c_attn.weight", width, 3 * width), Load(weight, prefix + "attn.c_attn.bias", 3 * width)),
+            new(Load(weight, prefix + "attn.c_proj.weight", width, width), Load(weight, prefix + "attn.c_proj.bias", width)),
+            Load(weight, prefix + "ln_2.weight", width),
+            new(Load(weight, prefix + "mlp.c_fc.weight", width, inner), Load(weight, prefix + "mlp.c_fc.bias", inner)),
+            new(Load(weight, prefix + "mlp.c_proj.weight", inner, width), Load(weight, prefix + "mlp.c_proj.bias", width)));
+    }
+
+    Tensor? LoadHead(Func<string, Tensor> weight) => Architecture switch
+    {
+        ImageGptArchitecture.CausalImageModeling when Config.TieWordEmbeddings => _tokenEmbedding,
+        ImageGptArchitecture.CausalImageModeling => Load(weight, "lm_head.weight", Config.VocabSize - 1, Config.EmbeddingSize),
+        ImageGptArchitecture.ImageClassification => Load(weight, "score.weight", Config.Labels.Count is > 0 and var labels ? labels : -1, Config.EmbeddingSize),
+        _ => null,
+    };
+
+    // A copy of a weight of the given shape, where -1 is any size.
+    Tensor Load(Func<string, Tensor> weight, string name, params long[] shape)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable noGradient = no_grad();
+        Tensor source = weight(name);
+        if (source.dim() != shape.Length || shape.Where((size, axis) => size >= 0 && size != source.shape[axis]).Any())
+        {
+            string rule = string.Join(", ", shape.Select(size => size < 0 ? "any" : $"{size}"));
+            throw new ArgumentException($"{name} must have the shape [{rule}]; given: [{string.Join(", ", source.shape)}].", nameof(weight));
+        }
+
+        Tensor copy = empty(source.shape, dtype: Dtype, device: Device).copy_(source).DetachFromDisposeScope();
+        _parameters.Add((name, copy));
+        return copy;
+    }
+
+    double ScoreScale(int layer) => Config.ScaleAttentionByInverseLayerIndex ? 1.0 / (layer + 1) : 1;
+
+    // x / √(mean(x²) + ε) · weight: no centring, no bias.
+    Tensor Norm(Tensor x, Tensor weight)
+    {
+        Tensor wide = x.to_type(ScalarType.Float32);
+        return (wide * rsqrt((wide * wide).mean([-1], keepdim: true).add(_epsilon, One))).to_type(Dtype) * weight;
+    }
+
+    internal static Tensor Add(Tensor left, Tensor right) => left.add(right, One);
+
+    // Rows of a table [rows, E] by ids [...]: [..., E].
+    static Tensor Rows(Tensor table, Tensor ids) => table.index_select(0, ids.flatten()).reshape([.. ids.shape, -1]);
+
+    // [..., in] to [..., out].
+    static Tensor Project(Tensor x, Linear linear) =>
+        addmm(linear.Bias, x.reshape(-1, x.shape[^1]), linear.Weight, 1, 1).reshape([.. x.shape[..^1], -1]);
+
+    Tensor Loss(Tensor logits, Tensor labels)
+    {
+        Tensor wide = logits.to_type(ScalarType.Float32);
+        if (Architecture == ImageGptArchitecture.CausalImageModeling)
+        {
+            long length = labels.shape[1];
+            Tensor predicted = wide.narrow(1, 0, length - 1).reshape(-1, LogitCount); // [B · (T − 1), logits]
+            return cross_entropy(predicted, ColourOf(labels.narrow(1, 1, length - 1)).flatten(), ignore_index: IgnoredLabel);
+        }
+
+        string problem = Config.ProblemType ?? (LogitCount == 1 ? "regression"
+            : labels.is_integral() ? "single_label_classification" : "multi_label_classification");
         return problem switch
         {
-            "regression" => functional.mse_loss(logits.squeeze(), labels.squeeze().to_type(logits.dtype)),
-            "single_label_classification" => functional.cross_entropy(logits, labels.reshape(-1)),
-            _ => functional.binary_cross_entropy_with_logits(logits, labels.to_type(logits.dtype)),
+            "regression" => mse_loss(wide.reshape(labels.shape), labels.to_type(ScalarType.Float32)),
+            "single_label_classification" => cross_entropy(wide, ColourOf(labels).flatten(), ignore_index: IgnoredLabel),
+            "multi_label_classification" => binary_cross_entropy_with_logits(wide, labels.to_type(ScalarType.Float32)),
+            _ => throw new ArgumentException(
+                $"problem_type must be regression, single_label_classification or multi_label_classification; given: \"{problem}\"."),
         };
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    // Labels as int64, each a logit's index or ignored: the start token cannot be predicted.
+    Tensor ColourOf(Tensor labels)
     {
-        foreach (Tensor weight in _weights.Values)
-        {
-            weight.Dispose();
-        }
+        Tensor ids = labels.to_type(ScalarType.Int64);
+        using Tensor wrong = ids[ids.lt(Zero).logical_and(ids.ne(Ignored)).logical_or(ids.ge(_logitCount))];
+        return wrong.NumberOfElements == 0 ? ids : throw new ArgumentException(
+            $"A label must be 0 to {LogitCount - 1}, or {IgnoredLabel} to be ignored; given: {wrong[0].item<long>()}.", nameof(labels));
     }
 
-    static (long Batch, long Length) Size(ImageGptInput input)
+    internal static Func<Tensor, Tensor> Activation(string name) => name switch
     {
-        Tensor given = input.Tokens ?? input.Embeddings ?? throw new ArgumentException("either tokens or embeddings must be given; neither is", nameof(input));
-        return given.numel() > 0 && given.dim() == (input.Tokens is null ? 3 : 2)
-            ? (given.shape[0], given.shape[1])
-            : throw new ArgumentException($"the input must be [batch, length] with at least one token; given [{string.Join(", ", given.shape)}]", nameof(input));
-    }
-
-    Tensor Checked(Tensor tokens)
-    {
-        (long least, long greatest) = (tokens.min().item<long>(), tokens.max().item<long>());
-        return least >= 0 && greatest < Config.VocabSize
-            ? tokens.to(Device)
-            : throw new ArgumentException($"token ids must be 0 … {Config.VocabSize - 1}; given {(least < 0 ? least : greatest)}", nameof(tokens));
-    }
-
-    /// <summary>Keeps a tensor beyond the block that made it. Not from the given scope itself: moving within one scope loses the tensor.</summary>
-    static void Keep(List<Tensor> list, Tensor tensor, DisposeScope scope) => list.Add(tensor.clone().MoveToOtherDisposeScope(scope));
-
-    static List<Tensor> Moved(List<Tensor> tensors)
-    {
-        tensors.ForEach(tensor => tensor.MoveToOuterDisposeScope());
-        return tensors;
-    }
-
-    static Func<Tensor, Tensor> Activation(string name) => name switch
-    {
-        "quick_gelu" => x => x * (1.702 * x).sigmoid(),
-        "gelu" => x => functional.gelu(x),
-        "gelu_new" or "gelu_fast" or "gelu_pytorch_tanh" => x => 0.5 * x * (1 + (Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x.pow(3)))).tanh()),
-        "relu" => x => x.relu(),
-        "silu" or "swish" => x => functional.silu(x),
-        "tanh" => x => x.tanh(),
-        "sigmoid" => x => x.sigmoid(),
-        _ => throw new ArgumentException($"activation_function must be one of {string.Join(", ", ImageGptConfig.Activations)}; given '{name}'", nameof(name)),
+        "quick_gelu" => x => x * (x * QuickGeluFactor).sigmoid(),
+        "gelu" => x => gelu(x),
+        "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" => x => gelu(x, TorchSharp.Modules.GELU.Approximate.tanh),
+        "relu" => x => relu(x),
+        "silu" or "swish" => x => silu(x),
+        "tanh" => x => tanh(x),
+        _ => throw new ArgumentException(
+            $"activation_function must be quick_gelu, gelu, gelu_new, gelu_pytorch_tanh, gelu_fast, relu, silu, swish or tanh; given: \"{name}\"."),
     };
 
-    /// <summary>One block's weights; Conv1D matrices are [in, out].</summary>
-    sealed class Block(Func<string, Tensor> weight)
-    {
-        internal readonly Tensor Norm1 = weight("ln_1.weight");
-        internal readonly Tensor Qkv = weight("attn.c_attn.weight");
-        internal readonly Tensor QkvBias = weight("attn.c_attn.bias");
-        internal readonly Tensor Projection = weight("attn.c_proj.weight");
-        internal readonly Tensor ProjectionBias = weight("attn.c_proj.bias");
-        internal readonly Tensor Norm2 = weight("ln_2.weight");
-        internal readonly Tensor Up = weight("mlp.c_fc.weight");
-        internal readonly Tensor UpBias = weight("mlp.c_fc.bias");
-        internal readonly Tensor Down = weight("mlp.c_proj.weight");
-        internal readonly Tensor DownBias = weight("mlp.c_proj.bias");
-    }
+    internal readonly record struct HeadTensors(Tensor Query, Tensor Key, Tensor Value);
+
+    readonly record struct Linear(Tensor Weight, Tensor Bias);
+
+    readonly record struct Block(Tensor AttentionNorm, Linear QueryKeyValue, Linear AttentionOutput, Tensor MlpNorm, Linear MlpInner, Linear MlpOutput);
 }

@@ -71,7 +71,7 @@ public sealed record ImageGptConfig
 
     /// <summary>Non-linearities known by Hugging Face's names.</summary>
     public static IReadOnlyList<string> Activations { get; } =
-        ["quick_gelu", "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh", "sigmoid"];
+        ["quick_gelu", "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh"];
 
     /// <summary>Sizes of the paper's models and of one for trials.</summary>
     /// <param name="name"><c>tiny</c>, <c>small</c>, <c>medium</c>, <c>large</c> or <c>xl</c>.</param>

@@ -3,60 +3,91 @@ using TorchSharp;
 
 namespace IgptCluster.Model;
 
-/// <summary>Which libtorch this process runs on. Call <see cref="Prepare"/> before TorchSharp is first touched.</summary>
+/// <summary>Which libtorch the process runs on. Any thread.</summary>
 public static class LibTorch
 {
     const string Variable = "IGPT_LIBTORCH";
+    const string CudaLibrary = "libtorch_cuda.so";
 
-    static readonly Lock Once = new();
-    static bool _prepared;
-
-    /// <summary>The folder named by IGPT_LIBTORCH; null where the packaged libtorch is used.</summary>
-    public static string? Folder => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } folder ? folder : null;
+    static readonly Lazy<Origin> Prepared = new(() => Load(Environment.GetEnvironmentVariable(Variable)));
 
     /// <summary>
-    /// With IGPT_LIBTORCH set to an existing PyTorch's lib folder, loads its libtorch (and its CUDA part, if there is one) by absolute path: the
-    /// loader then gives it to TorchSharp, which asks by name. It must be of the same minor version, 2.10. Any thread; only the first call acts.
+    /// With the environment variable <c>IGPT_LIBTORCH</c> set to a folder (a PyTorch's <c>torch/lib</c>), loads libtorch from there;
+    /// without it does nothing, and TorchSharp finds the packaged one. Call it before TorchSharp is first touched; later calls do nothing.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The folder has no libtorch, or it cannot be loaded.</exception>
-    public static void Prepare()
-    {
-        lock (Once)
-        {
-            if (!_prepared && Folder is { } folder)
-            {
-                Load(folder, "libtorch_cuda.so", required: false);
-                Load(folder, "libtorch.so", required: true);
-            }
+    /// <exception cref="InvalidOperationException">The folder or its libtorch.so is missing or does not load: names variable, folder and cure.</exception>
+    public static void Prepare() => _ = Prepared.Value;
 
-            _prepared = true;
-        }
+    /// <summary>One line for logs: libtorch's version, where it came from, and CUDA or why not.</summary>
+    /// <exception cref="InvalidOperationException">As <see cref="Prepare"/>.</exception>
+    public static string Describe()
+    {
+        Origin origin = Prepared.Value;
+        string source = origin.Folder is null ? "packaged" : $"from {Variable}={origin.Folder}";
+        return $"libtorch {Version(origin)}, {source}; CUDA {Cuda(origin)}";
     }
 
-    /// <summary>Where libtorch comes from and whether it sees a CUDA device.</summary>
-    public static string Describe() =>
-        $"libtorch {torch.__version__} from {Folder ?? "the package"}, {(torch.cuda.is_available() ? $"{torch.cuda.device_count()} CUDA device(s)" : "no CUDA device")}";
-
-    static void Load(string folder, string name, bool required)
+    // A PyTorch install says its version beside its lib folder; the packaged libtorch is the one TorchSharp was built for.
+    static string Version(Origin origin)
     {
-        string path = Path.Combine(Path.GetFullPath(folder), name);
-        if (!File.Exists(path))
-        {
-            if (required)
-            {
-                throw new InvalidOperationException($"{Variable} must name the lib folder of a PyTorch 2.10 (with {name} in it); given '{folder}'");
-            }
+        string built = torch.__version__;
+        if (origin.Folder is null)
+            return built;
+        string statement = Path.Combine(Path.GetFullPath(origin.Folder), "..", "version.py");
+        string? line = File.Exists(statement)
+            ? File.ReadLines(statement).FirstOrDefault(line => line.StartsWith("__version__", StringComparison.Ordinal))
+            : null;
+        return $"{line?.Split('=', 2)[^1].Trim(' ', '\'', '"') ?? "of unknown version"} (TorchSharp is built for {built})";
+    }
 
-            return;
-        }
+    internal static Origin Load(string? folder)
+    {
+        if (string.IsNullOrEmpty(folder))
+            return new Origin(null, File.Exists(Path.Combine(AppContext.BaseDirectory, CudaLibrary)) ? null : "this is a CPU build of libtorch");
+        if (!OperatingSystem.IsLinux())
+            throw Fault(folder, "it works on Linux only", null);
+        if (!Directory.Exists(folder))
+            throw Fault(folder, "no such folder", null);
+        string library = Path.Combine(Path.GetFullPath(folder), "libtorch.so");
+        if (!File.Exists(library))
+            throw Fault(folder, "it holds no libtorch.so", null);
 
+        // libLibTorchSharp.so asks for libtorch by name only, and the loader takes what is loaded already: CUDA's first.
+        string? noCuda = TryLoadCuda(Path.Combine(Path.GetFullPath(folder), CudaLibrary));
         try
         {
-            NativeLibrary.Load(path);
+            NativeLibrary.Load(library);
         }
-        catch (DllNotFoundException failure)
+        catch (Exception error) when (error is DllNotFoundException or BadImageFormatException)
         {
-            throw new InvalidOperationException($"{Variable}: {path} cannot be loaded: {failure.Message}", failure);
+            throw Fault(folder, $"its libtorch.so does not load: {error.Message}", error);
+        }
+
+        return new Origin(folder, noCuda);
+    }
+
+    static string? TryLoadCuda(string library)
+    {
+        if (!File.Exists(library))
+            return $"no {CudaLibrary} in that folder";
+        try
+        {
+            NativeLibrary.Load(library);
+            return null;
+        }
+        catch (Exception error) when (error is DllNotFoundException or BadImageFormatException)
+        {
+            return $"{CudaLibrary} does not load: {error.Message}";
         }
     }
+
+    static string Cuda(Origin origin) => torch.cuda.is_available() ? $"available, {torch.cuda.device_count()} device(s)"
+        : $"not available: {origin.NoCuda ?? "the driver offers no device"}";
+
+    static InvalidOperationException Fault(string folder, string reason, Exception? inner) => new(
+        $"{Variable} must name a folder with libtorch 2.10's libraries (a PyTorch's torch/lib); given: \"{folder}\", {reason}. "
+        + "Name such a folder, or unset it to use the packaged libtorch.",
+        inner);
+
+    internal sealed record Origin(string? Folder, string? NoCuda);
 }

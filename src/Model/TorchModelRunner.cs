@@ -1,37 +1,45 @@
 using System.Runtime.InteropServices;
 using IgptCluster.Engine;
+using TorchSharp;
 using static TorchSharp.torch;
-using static TorchSharp.torch.nn;
 
 namespace IgptCluster.Model;
 
 /// <summary>
-/// Runs the engine's steps: all chunks of a step as one flat batch of tokens through the network, each attending to its own KV slot in place.
-/// Made, called and disposed on the engine's thread.
+/// Runs step plans on an <see cref="ImageGpt"/>: all chunks' tokens go through norms, projections and MLPs as one flat batch,
+/// and each chunk attends over its own KV slot in place, at its exact length. Owns the network and one KV slab per block,
+/// [2, slots, n_head, n_positions, head size] in the network's dtype. Created, called and disposed on one thread.
 /// </summary>
+/// <remarks>Shapes in comments: N tokens of the step, T of a chunk, E n_embd, H heads, D head size.</remarks>
 public sealed class TorchModelRunner : IModelRunner
 {
     readonly ImageGpt _network;
+    readonly Tensor[] _slabs;
 
-    // Per layer, [slots, heads, positions, head size].
-    readonly Tensor[] _keys;
-    readonly Tensor[] _values;
+    // Host memory of the outputs, reused by every step.
     float[] _logits = [];
-    float[] _scores = [];
+    float[] _logProbabilities = [];
+    float[] _pooledSums = [];
+    ChunkOutput[] _outputs = [];
 
-    /// <summary>Preallocates the KV slots.</summary>
-    /// <param name="network">The network, which the runner then owns.</param>
-    /// <param name="slots">Number of KV slots, at least 1; each takes <see cref="SlotBytes"/>.</param>
-    public TorchModelRunner(ImageGpt network, int slots)
+    /// <summary>Takes over a network and allocates its KV slots.</summary>
+    /// <param name="network">The network; disposed with the runner.</param>
+    /// <param name="options">How many slots.</param>
+    /// <exception cref="ArgumentException">The number of slots is below 1.</exception>
+    /// <exception cref="ExternalException">The device's memory does not hold the slots; the network stays the caller's.</exception>
+    public TorchModelRunner(ImageGpt network, TorchRunnerOptions options)
     {
         ArgumentNullException.ThrowIfNull(network);
-        ArgumentOutOfRangeException.ThrowIfLessThan(slots, 1);
-        (_network, SlotCount) = (network, slots);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Slots, 1);
+        _network = network;
         Shape = ShapeOf(network.Config, network.Architecture);
+        SlotCount = options.Slots;
         ImageGptConfig config = network.Config;
-        Tensor[] Slab() => [.. Enumerable.Range(0, config.LayerCount).Select(_ =>
-            zeros(slots, config.HeadCount, config.PositionCount, config.HeadSize, dtype: network.DType, device: network.Device).DetachFromDisposeScope())];
-        (_keys, _values) = (Slab(), Slab());
+        long[] size = [2, SlotCount, config.HeadCount, config.PositionCount, config.HeadSize];
+        using DisposeScope scope = NewDisposeScope();
+        _slabs = [.. Enumerable.Range(0, config.LayerCount).Select(_ => empty(size, dtype: network.Dtype, device: network.Device))];
+        scope.Detach(_slabs);
     }
 
     /// <inheritdoc/>
@@ -40,41 +48,69 @@ public sealed class TorchModelRunner : IModelRunner
     /// <inheritdoc/>
     public int SlotCount { get; }
 
-    /// <summary>The engine's view of a configuration.</summary>
-    /// <param name="config">A valid configuration.</param>
-    /// <param name="architecture">Which heads it has.</param>
-    public static ModelShape ShapeOf(ImageGptConfig config, ImageGptArchitecture architecture) => new()
+    /// <summary>The sizes of a model by its configuration.</summary>
+    /// <param name="config">Its configuration.</param>
+    /// <param name="architecture">Its head.</param>
+    public static ModelShape ShapeOf(ImageGptConfig config, ImageGptArchitecture architecture)
     {
-        VocabularySize = config.VocabSize,
-        LogitCount = architecture != ImageGptArchitecture.CausalImageModeling ? 0 : config.TieWordEmbeddings ? config.VocabSize : config.VocabSize - 1,
-        PositionCount = config.PositionCount,
-        LayerCount = config.LayerCount,
-        EmbeddingSize = config.EmbeddingSize,
-    };
+        ArgumentNullException.ThrowIfNull(config);
+        return new ModelShape
+        {
+            VocabularySize = config.VocabSize,
+            LogitCount = architecture != ImageGptArchitecture.CausalImageModeling ? 0
+                : config.TieWordEmbeddings ? config.VocabSize : config.VocabSize - 1,
+            PositionCount = config.PositionCount,
+            LayerCount = config.LayerCount,
+            EmbeddingSize = config.EmbeddingSize,
+        };
+    }
 
-    /// <summary>Bytes of one KV slot: 2 · n_layer · n_positions · n_embd values.</summary>
-    /// <param name="config">A valid configuration.</param>
-    /// <param name="dtype">Data type of the network.</param>
-    public static long SlotBytes(ImageGptConfig config, ScalarType dtype) =>
-        2L * config.LayerCount * config.PositionCount * config.EmbeddingSize * CheckpointTensor.SizeOf(dtype);
+    /// <summary>Device memory of one KV slot in bytes: 2 · n_layer · n_positions · n_embd values.</summary>
+    /// <param name="config">The model's configuration.</param>
+    /// <param name="dtype">The network's number type.</param>
+    public static long SlotBytes(ImageGptConfig config, ScalarType dtype)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return 2L * config.LayerCount * config.PositionCount * config.EmbeddingSize * dtype.ElementSize();
+    }
 
     /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The plan breaks a rule (named with the value); nothing was computed and the runner stays usable.</exception>
     public IReadOnlyList<ChunkOutput> Execute(StepPlan plan)
     {
-        using var inference = no_grad();
-        using var scope = NewDisposeScope();
+        ArgumentNullException.ThrowIfNull(plan);
+        StepPlanRules.Check(plan, Shape, SlotCount);
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable noGradient = no_grad();
         foreach (PrefixCopy copy in plan.Copies)
         {
-            Copy(copy);
+            CopyPrefix(copy);
         }
 
-        return plan.Chunks.Count == 0 ? [] : Run(plan.Chunks);
+        if (plan.Chunks.Count == 0)
+            return [];
+        var step = new FlatStep(plan.Chunks, _network.Device);
+        Tensor x = ImageGpt.Add(_network.Embed(step.Ids), _network.Place(step.Positions)); // [N, E]
+        Tensor sums = empty(step.PooledRowCount, Shape.EmbeddingSize, dtype: ScalarType.Float32, device: _network.Device);
+        for (int layer = 0; layer < Shape.LayerCount; layer++)
+        {
+            Pool(layer, x, sums, step);
+            Tensor block = _network.RunBlock(layer, x, queryKeyValue => AttendInSlots(layer, queryKeyValue, step));
+            x.Dispose();
+            x = block;
+        }
+
+        Pool(Shape.LayerCount, x, sums, step);
+        Fetch(sums, ref _pooledSums);
+        ComputeLogits(x, step);
+        ComputeLogProbabilities(x, step);
+        return Outputs(step);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (Tensor slab in _keys.Concat(_values))
+        foreach (Tensor slab in _slabs)
         {
             slab.Dispose();
         }
@@ -82,216 +118,105 @@ public sealed class TorchModelRunner : IModelRunner
         _network.Dispose();
     }
 
-    void Copy(PrefixCopy copy)
+    void CopyPrefix(PrefixCopy copy)
     {
-        foreach (Tensor slab in _keys.Concat(_values))
+        foreach (Tensor slab in _slabs)
         {
-            slab[copy.TargetSlot].narrow(1, 0, copy.Length).copy_(slab[copy.SourceSlot].narrow(1, 0, copy.Length));
+            using DisposeScope scope = NewDisposeScope();
+            slab.select(1, copy.TargetSlot).narrow(2, 0, copy.Length).copy_(slab.select(1, copy.SourceSlot).narrow(2, 0, copy.Length));
         }
     }
 
-    ChunkOutput[] Run(IReadOnlyList<SequenceChunk> chunks)
+    // Queries, keys and values [N, 3E] to mixed values [N, E].
+    Tensor AttendInSlots(int layer, Tensor queryKeyValue, FlatStep step)
     {
-        Rows[] rows = Place(chunks);
-        int count = rows[^1].Row + rows[^1].Count;
-        long[] ids = new long[count];
-        long[] positions = new long[count];
-        for (int i = 0; i < rows.Length; i++)
-        {
-            ReadOnlySpan<int> tokens = chunks[i].Tokens.Span;
-            for (int k = 0; k < tokens.Length; k++)
-            {
-                (ids[rows[i].Row + k], positions[rows[i].Row + k]) = (tokens[k], chunks[i].Start + k);
-            }
-        }
-
-        PooledSums pooled = new(chunks, rows, Shape.EmbeddingSize);
-        Device device = _network.Device;
-        Tensor embedded = _network.Embed(tensor(ids, device: device), tensor(positions, device: device));
-        Tensor last = _network.Blocks(embedded, (layer, q, k, v) => Attend(layer, rows, q, k, v), pooled.IsWanted ? pooled.Observe : null);
-        if (pooled.Wants(Shape.LayerCount))
-        {
-            pooled.Observe(Shape.LayerCount, _network.FinalNorm(last));
-        }
-
-        return Outputs(chunks, rows, last, pooled);
-    }
-
-    static Rows[] Place(IReadOnlyList<SequenceChunk> chunks)
-    {
-        var rows = new Rows[chunks.Count];
-        int row = 0;
-        for (int i = 0; i < rows.Length; i++)
-        {
-            rows[i] = new Rows(row, chunks[i].Tokens.Length, chunks[i].Slot, chunks[i].Start);
-            row += chunks[i].Tokens.Length;
-        }
-
-        return rows;
-    }
-
-    /// <summary>Writes each chunk's keys and values into its slot, then lets its queries attend to all the slot holds up to themselves.</summary>
-    Tensor Attend(int layer, Rows[] rows, Tensor q, Tensor k, Tensor v)
-    {
+        using DisposeScope scope = NewDisposeScope();
         ImageGptConfig config = _network.Config;
-        long tokens = q.shape[0];
-        Tensor queries = (q * _network.ScoreScale(layer)).view(tokens, config.HeadCount, config.HeadSize);
-        Tensor keys = k.view(tokens, config.HeadCount, config.HeadSize);
-        Tensor values = v.view(tokens, config.HeadCount, config.HeadSize);
-        Tensor attended = empty(tokens, config.HeadCount, config.HeadSize, dtype: q.dtype, device: q.device);
-        foreach (Rows chunk in rows)
+        Tensor slab = _slabs[layer]; // [2, slots, H, n_positions, D]
+        Tensor parts = queryKeyValue.reshape(-1, 3, config.HeadCount, config.HeadSize); // [N, 3, H, D]
+        slab.index_put_(parts.narrow(1, 1, 2), TensorIndex.Colon, TensorIndex.Tensor(step.Slots), TensorIndex.Colon, TensorIndex.Tensor(step.Positions));
+        Tensor queries = parts.select(1, 0).unsqueeze(0).transpose(1, 2); // [1, H, N, D]
+        var mixed = new Tensor[step.Chunks.Count];
+        for (int index = 0; index < mixed.Length; index++)
         {
-            using var scope = NewDisposeScope();
-            Tensor slotKeys = _keys[layer][chunk.Slot];                                                        // [heads, positions, size], a view
-            Tensor slotValues = _values[layer][chunk.Slot];
-            slotKeys.narrow(1, chunk.Start, chunk.Count).copy_(keys.narrow(0, chunk.Row, chunk.Count).transpose(0, 1));
-            slotValues.narrow(1, chunk.Start, chunk.Count).copy_(values.narrow(0, chunk.Row, chunk.Count).transpose(0, 1));
-            Tensor result = AttendOne(
-                queries.narrow(0, chunk.Row, chunk.Count).transpose(0, 1).unsqueeze(0),                        // [1, heads, count, size]
-                slotKeys.narrow(1, 0, chunk.Start + chunk.Count).unsqueeze(0),                                 // [1, heads, start + count, size]
-                slotValues.narrow(1, 0, chunk.Start + chunk.Count).unsqueeze(0),
-                chunk.Start);
-            attended.narrow(0, chunk.Row, chunk.Count).copy_(result[0].transpose(0, 1));
+            SequenceChunk chunk = step.Chunks[index];
+            int length = chunk.Tokens.Length;
+            Tensor[] keysAndValues = slab.narrow(1, chunk.Slot, 1).narrow(3, 0, chunk.Start + length).unbind(0); // 2 × [1, H, start + T, D]
+            var heads = new ImageGpt.HeadTensors(queries.narrow(2, step.Offsets[index], length), keysAndValues[0], keysAndValues[1]);
+            mixed[index] = _network.Attend(layer, heads, step.Mask(index)); // [1, H, T, D]
         }
 
-        return attended.view(tokens, config.EmbeddingSize);
+        return cat(mixed, 2).transpose(1, 2).reshape(step.TokenCount, -1).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Queries are scaled already, hence the division that undoes the kernel's own 1/√size.</summary>
-    Tensor AttendOne(Tensor queries, Tensor keys, Tensor values, long start)
+    // Writes the sums over each chunk's positions of one hidden state, [rows, E], float32.
+    void Pool(int layer, Tensor x, Tensor sums, FlatStep step)
     {
-        long count = queries.shape[2];
-        Tensor? mask = count > 1 && start > 0 ? ones(count, start + count, dtype: ScalarType.Bool, device: queries.device).tril(start) : null;
-        if (_network.Config.ReorderAndUpcastAttention && queries.dtype != ScalarType.Float32)
+        using DisposeScope scope = NewDisposeScope();
+        foreach (var (index, row) in step.PooledRows(layer))
         {
-            Tensor scores = queries.to_type(ScalarType.Float32).matmul(keys.to_type(ScalarType.Float32).transpose(-1, -2));
-            Tensor allowed = mask ?? ones(count, start + count, dtype: ScalarType.Bool, device: queries.device).tril(start);
-            return functional.softmax(scores.masked_fill(allowed.logical_not(), double.NegativeInfinity), -1).to_type(queries.dtype).matmul(values);
-        }
-
-        Tensor rescaled = queries * Math.Sqrt(_network.Config.HeadSize);
-        return functional.scaled_dot_product_attention(rescaled, keys, values, mask, 0, is_casual: count > 1 && start == 0);
-    }
-
-    ChunkOutput[] Outputs(IReadOnlyList<SequenceChunk> chunks, Rows[] rows, Tensor last, PooledSums pooled)
-    {
-        int colours = Shape.LogitCount;
-        (int logits, int scores) = (0, 0);
-        for (int i = 0; i < rows.Length; i++)
-        {
-            logits += chunks[i].WantsLogits ? 1 : 0;
-            scores += chunks[i].Targets.Length;
-        }
-
-        FillLogits(chunks, rows, last, logits);
-        FillScores(chunks, rows, last, scores);
-        var outputs = new ChunkOutput[rows.Length];
-        (int logit, int score, int sum) = (0, 0, 0);
-        for (int i = 0; i < outputs.Length; i++)
-        {
-            int width = chunks[i].PooledLayers.Count * Shape.EmbeddingSize;
-            outputs[i] = new ChunkOutput
-            {
-                Logits = chunks[i].WantsLogits ? _logits.AsMemory(logit, colours) : default,
-                LogProbabilities = _scores.AsMemory(score, chunks[i].Targets.Length),
-                PooledSums = pooled.Sums.AsMemory(sum, width),
-            };
-            logit += chunks[i].WantsLogits ? colours : 0;
-            score += chunks[i].Targets.Length;
-            sum += width;
-        }
-
-        return outputs;
-    }
-
-    /// <summary>Logits after the last token of each chunk that wants them.</summary>
-    void FillLogits(IReadOnlyList<SequenceChunk> chunks, Rows[] rows, Tensor last, int wanted)
-    {
-        if (wanted > 0)
-        {
-            long[] ends = [.. Enumerable.Range(0, rows.Length).Where(i => chunks[i].WantsLogits).Select(i => (long)(rows[i].Row + rows[i].Count - 1))];
-            Tensor selected = last.index_select(0, tensor(ends, device: last.device));
-            Read(_network.LanguageLogits(_network.FinalNorm(selected)), ref _logits);
+            Tensor rows = x.narrow(0, step.Offsets[index], step.Chunks[index].Tokens.Length); // [T, E]
+            Tensor hidden = layer == Shape.LayerCount ? _network.FinalNorm(rows) : rows;
+            sums.select(0, row).copy_(hidden.sum(0, type: ScalarType.Float32));
         }
     }
 
-    /// <summary>Log-probability of each target, chunk by chunk: logits of all positions at once would take n · colours values.</summary>
-    void FillScores(IReadOnlyList<SequenceChunk> chunks, Rows[] rows, Tensor last, int wanted)
+    void ComputeLogits(Tensor x, FlatStep step)
     {
-        if (wanted == 0)
-        {
+        if (step.LogitRows.Count == 0)
             return;
-        }
-
-        var parts = new List<Tensor>();
-        for (int i = 0; i < rows.Length; i++)
-        {
-            if (chunks[i].Targets.Length > 0)
-            {
-                using var scope = NewDisposeScope();
-                Tensor logits = _network.LanguageLogits(_network.FinalNorm(last.narrow(0, rows[i].Row, rows[i].Count)));
-                Tensor targets = tensor(Array.ConvertAll(chunks[i].Targets.ToArray(), target => (long)target), device: last.device).unsqueeze(1);
-                parts.Add(functional.log_softmax(logits.to_type(ScalarType.Float32), -1).gather(1, targets).squeeze(1).MoveToOuterDisposeScope());
-            }
-        }
-
-        Read(cat([.. parts]), ref _scores);
+        using DisposeScope scope = NewDisposeScope();
+        Fetch(Logits(x, step.LogitRows), ref _logits);
     }
 
-    static void Read(Tensor tensor, ref float[] values)
+    void ComputeLogProbabilities(Tensor x, FlatStep step)
     {
-        Tensor read = tensor.to_type(ScalarType.Float32).cpu().contiguous();
-        Span<float> source = MemoryMarshal.Cast<byte, float>(read.bytes);
-        if (values.Length < source.Length)
-        {
-            values = new float[source.Length];
-        }
-
-        source.CopyTo(values);
+        if (step.TargetRows.Count == 0)
+            return;
+        using DisposeScope scope = NewDisposeScope();
+        Tensor targets = tensor(step.Targets, device: _network.Device).unsqueeze(-1); // [rows, 1]
+        Fetch(Logits(x, step.TargetRows).log_softmax(-1).gather(1, targets), ref _logProbabilities);
     }
 
-    readonly record struct Rows(int Row, int Count, int Slot, int Start);
-
-    /// <summary>Sums of the wanted hidden states per chunk, gathered while the blocks run.</summary>
-    sealed class PooledSums
+    // Logits of some rows, float32 [rows, logits].
+    Tensor Logits(Tensor x, List<long> rows)
     {
-        readonly IReadOnlyList<SequenceChunk> _chunks;
-        readonly Rows[] _rows;
-        readonly int[] _offsets;
-        readonly int _width;
+        Tensor chosen = rows.Count == x.shape[0] ? x : x.index_select(0, tensor(rows, device: _network.Device));
+        return _network.Head(_network.FinalNorm(chosen)).to_type(ScalarType.Float32);
+    }
 
-        internal PooledSums(IReadOnlyList<SequenceChunk> chunks, Rows[] rows, int width)
+    ChunkOutput[] Outputs(FlatStep step)
+    {
+        if (_outputs.Length != step.Chunks.Count)
+            _outputs = new ChunkOutput[step.Chunks.Count];
+        (int logits, int targets, int sums) = (0, 0, 0);
+        for (int index = 0; index < _outputs.Length; index++)
         {
-            (_chunks, _rows, _width) = (chunks, rows, width);
-            _offsets = new int[chunks.Count];
-            int offset = 0;
-            for (int i = 0; i < _offsets.Length; i++)
+            SequenceChunk chunk = step.Chunks[index];
+            _outputs[index] = new ChunkOutput
             {
-                _offsets[i] = offset;
-                offset += chunks[i].PooledLayers.Count * width;
-            }
-
-            Sums = new float[offset];
+                Logits = Next(_logits, ref logits, chunk.WantsLogits ? Shape.LogitCount : 0),
+                LogProbabilities = Next(_logProbabilities, ref targets, chunk.Targets.Length),
+                PooledSums = Next(_pooledSums, ref sums, chunk.PooledLayers.Count * Shape.EmbeddingSize),
+            };
         }
 
-        internal float[] Sums { get; }
+        return _outputs;
+    }
 
-        internal bool IsWanted => Sums.Length > 0;
+    static ReadOnlyMemory<float> Next(float[] buffer, ref int offset, int count)
+    {
+        ReadOnlyMemory<float> part = buffer.AsMemory(offset, count);
+        offset += count;
+        return part;
+    }
 
-        internal bool Wants(int layer) => _chunks.Any(chunk => chunk.PooledLayers.Contains(layer));
-
-        internal void Observe(int layer, Tensor hidden)
-        {
-            for (int i = 0; i < _rows.Length; i++)
-            {
-                int index = _chunks[i].PooledLayers.Count == 0 ? -1 : _chunks[i].PooledLayers.ToList().IndexOf(layer);
-                if (index >= 0)
-                {
-                    using var scope = NewDisposeScope();
-                    Tensor sum = hidden.narrow(0, _rows[i].Row, _rows[i].Count).to_type(ScalarType.Float32).sum(dim: 0).cpu();
-                    MemoryMarshal.Cast<byte, float>(sum.bytes).CopyTo(Sums.AsSpan(_offsets[i] + (index * _width)));
-                }
-            }
-        }
+    // Device to host, into a buffer that only grows.
+    static void Fetch(Tensor values, ref float[] buffer)
+    {
+        int count = checked((int)values.NumberOfElements);
+        if (buffer.Length < count)
+            buffer = new float[count];
+        MemoryMarshal.Cast<byte, float>(values.cpu().contiguous().bytes).CopyTo(buffer);
     }
 }

@@ -60,7 +60,7 @@ internal sealed partial class TorchReplicaHost(ReplicaOptions options, SiloAdver
         (ImageGpt network, LoadedModel model) = CheckpointLoader.Load(checkpoint, served.ServedName, new Device(device), dtype);
         long slotBytes = TorchModelRunner.SlotBytes(checkpoint.Config, dtype);
         int slots = options.Slots ?? SlotsFor(slotBytes);
-        var runner = new TorchModelRunner(network, slots);
+        var runner = new TorchModelRunner(network, new TorchRunnerOptions { Slots = slots });
         LogLoaded(served.ServedName, device, time.GetElapsedTime(started).TotalSeconds, slots, slotBytes >> 10);
         loaded.TrySetResult(model);
         return runner;

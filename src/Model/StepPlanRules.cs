@@ -1,0 +1,67 @@
+using System.Collections;
+using IgptCluster.Engine;
+
+namespace IgptCluster.Model;
+
+/// <summary>What a step plan must satisfy before the device sees it: an index out of range there is a fault, not an error.</summary>
+static class StepPlanRules
+{
+    public static void Check(StepPlan plan, ModelShape shape, int slotCount)
+    {
+        foreach (PrefixCopy copy in plan.Copies)
+        {
+            RequireSlot(copy.SourceSlot, slotCount);
+            RequireSlot(copy.TargetSlot, slotCount);
+            Require(copy.Length >= 1 && copy.Length <= shape.PositionCount, "a prefix copy must have 1 to n_positions tokens", copy.Length);
+        }
+
+        var seen = new BitArray(slotCount);
+        foreach (SequenceChunk chunk in plan.Chunks)
+        {
+            RequireSlot(chunk.Slot, slotCount);
+            Require(!seen[chunk.Slot], "a slot may occur in one chunk of a step only", chunk.Slot);
+            seen[chunk.Slot] = true;
+            Check(chunk, shape);
+        }
+    }
+
+    static void Check(SequenceChunk chunk, ModelShape shape)
+    {
+        int length = chunk.Tokens.Length;
+        Require(length >= 1, "a chunk must have at least one token", length);
+        Require(chunk.Start >= 0, "a chunk's start must be at least 0", chunk.Start);
+        Require(chunk.Start <= shape.PositionCount - length, $"a chunk must end at n_positions = {shape.PositionCount} at the latest", (long)chunk.Start + length);
+        RequireIds(chunk.Tokens.Span, shape.VocabularySize, "a token must be 0 to the vocabulary size − 1");
+        Require(!chunk.WantsLogits || shape.LogitCount > 0, "logits need a model with a language-model head; its logits", shape.LogitCount);
+        if (!chunk.Targets.IsEmpty)
+        {
+            Require(chunk.Targets.Length == length, $"targets must be as many as the chunk's {length} tokens", chunk.Targets.Length);
+            RequireIds(chunk.Targets.Span, shape.LogitCount, "a target must be 0 to the number of logits − 1");
+        }
+
+        int previous = -1;
+        foreach (int layer in chunk.PooledLayers)
+        {
+            Require(layer > previous && layer <= shape.LayerCount, $"pooled layers must ascend within 0 to {shape.LayerCount}", layer);
+            previous = layer;
+        }
+    }
+
+    static void RequireSlot(int slot, int slotCount) =>
+        Require(slot >= 0 && slot < slotCount, "a slot must be 0 to the number of slots − 1", slot, slotCount - 1);
+
+    static void RequireIds(ReadOnlySpan<int> ids, int count, string rule)
+    {
+        foreach (int id in ids)
+        {
+            Require(id >= 0 && id < count, rule, id, count - 1);
+        }
+    }
+
+    // Takes the rule in pieces: a step of thousands of tokens must not build a message for each.
+    static void Require(bool condition, string rule, long given, long? limit = null)
+    {
+        if (!condition)
+            throw new ArgumentException($"In a step plan {rule}{(limit is null ? "" : $" = {limit}")}; given: {given}.");
+    }
+}

@@ -1,0 +1,10 @@
+using System.Runtime.CompilerServices;
+
+namespace IgptCluster.Model.Tests;
+
+/// <summary>Lets IGPT_LIBTORCH choose the tests' libtorch too, before any test touches TorchSharp.</summary>
+static class LibTorchSetup
+{
+    [ModuleInitializer]
+    internal static void Prepare() => LibTorch.Prepare();
+}

@@ -1,0 +1,94 @@
+using System.Text.Json;
+using IgptCluster.Tests.Shared;
+using static TorchSharp.torch;
+
+namespace IgptCluster.Model.Tests.Network;
+
+/// <summary>Networks and cases of the golden set, read by the tests' own reader.</summary>
+static class GoldenNetwork
+{
+    /// <summary>A golden checkpoint as a network.</summary>
+    /// <param name="model">Its folder's name.</param>
+    /// <param name="dtype">Number type to compute in.</param>
+    /// <param name="change">Changes the configuration.</param>
+    /// <param name="replace">Changes weights by name.</param>
+    public static ImageGpt Load(
+        string model,
+        ScalarType dtype = ScalarType.Float32,
+        Func<ImageGptConfig, ImageGptConfig>? change = null,
+        Func<string, Tensor, Tensor>? replace = null)
+    {
+        using JsonDocument document = GoldenSet.Json("models", model, "config.json");
+        JsonElement json = document.RootElement;
+        ImageGptConfig config = Config(json);
+        Dictionary<string, GoldenTensors> files = WeightFiles(model);
+        return new ImageGpt(change?.Invoke(config) ?? config, Architecture(json), Weight, dtype: dtype);
+
+        Tensor Weight(string name)
+        {
+            string stored = files.ContainsKey(name) ? name : $"transformer.{name}";
+            GoldenTensors file = files[stored];
+            byte[] bytes = file.Bytes(stored);
+            long[] shape = file.Shape(stored);
+            ScalarType stored16 = json.GetProperty("torch_dtype").GetString() switch
+            {
+                "float16" => ScalarType.Float16,
+                "bfloat16" => ScalarType.BFloat16,
+                _ => ScalarType.Float32,
+            };
+            Tensor tensor = empty(shape, dtype: stored16);
+            tensor.bytes = bytes;
+            return replace?.Invoke(name, tensor) ?? tensor;
+        }
+    }
+
+    /// <summary>Every case of one kind, of every model that the set holds.</summary>
+    public static TheoryData<string, string> Cases(string kind)
+    {
+        var cases = new TheoryData<string, string>();
+        foreach (string folder in Directory.EnumerateDirectories(GoldenSet.PathOf("cases")).Order(StringComparer.Ordinal))
+        {
+            string model = Path.GetFileName(folder);
+            using JsonDocument document = GoldenSet.Json("cases", model, "cases.json");
+            foreach (JsonElement entry in document.RootElement.GetProperty("cases").EnumerateArray())
+            {
+                if (entry.GetProperty("kind").GetString() == kind)
+                    cases.Add(model, entry.GetProperty("name").GetString()!);
+            }
+        }
+
+        return cases.Count > 0 ? cases : throw new InvalidOperationException($"no {kind} case in {GoldenSet.Folder}");
+    }
+
+    static ImageGptArchitecture Architecture(JsonElement json) => json.GetProperty("architectures")[0].GetString() switch
+    {
+        "ImageGPTModel" => ImageGptArchitecture.Model,
+        "ImageGPTForImageClassification" => ImageGptArchitecture.ImageClassification,
+        _ => ImageGptArchitecture.CausalImageModeling,
+    };
+
+    static ImageGptConfig Config(JsonElement json) => new()
+    {
+        VocabSize = json.GetProperty("vocab_size").GetInt32(),
+        PositionCount = json.GetProperty("n_positions").GetInt32(),
+        EmbeddingSize = json.GetProperty("n_embd").GetInt32(),
+        LayerCount = json.GetProperty("n_layer").GetInt32(),
+        HeadCount = json.GetProperty("n_head").GetInt32(),
+        InnerSize = json.TryGetProperty("n_inner", out JsonElement inner) && inner.ValueKind == JsonValueKind.Number ? inner.GetInt32() : null,
+        ActivationFunction = json.GetProperty("activation_function").GetString()!,
+        LayerNormEpsilon = json.GetProperty("layer_norm_epsilon").GetDouble(),
+        ScaleAttentionWeights = json.GetProperty("scale_attn_weights").GetBoolean(),
+        ScaleAttentionByInverseLayerIndex = json.GetProperty("scale_attn_by_inverse_layer_idx").GetBoolean(),
+        ReorderAndUpcastAttention = json.GetProperty("reorder_and_upcast_attn").GetBoolean(),
+        TieWordEmbeddings = json.GetProperty("tie_word_embeddings").GetBoolean(),
+        Labels = json.TryGetProperty("id2label", out JsonElement labels) && labels.ValueKind == JsonValueKind.Object
+            ? [.. labels.EnumerateObject().Select(label => label.Value.GetString()!)]
+            : [],
+    };
+
+    static Dictionary<string, GoldenTensors> WeightFiles(string model) =>
+        Directory.EnumerateFiles(GoldenSet.PathOf("models", model), "*.safetensors")
+            .Select(path => new GoldenTensors(path))
+            .SelectMany(file => file.Names.Select(name => (name, file)))
+            .ToDictionary(entry => entry.name, entry => entry.file);
+}
