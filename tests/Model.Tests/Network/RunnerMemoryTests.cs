@@ -17,7 +17,9 @@ public sealed class RunnerMemoryTests
     {
         using var runner = new TorchModelRunner(GoldenNetwork.Load("base-513"), new TorchRunnerOptions { Slots = 4 });
         int[] tokens = Tokens(9, 64, 513);
-        Feed(runner, tokens, 100);
+
+        // Every position once: the cache's pages count as resident when they are first written.
+        Feed(runner, tokens, 1024);
 
         // Collects first: other tests leave tensors to the finalizer.
         long resident = Resident();
