@@ -166,20 +166,20 @@ public sealed class ImageGpt : IDisposable
     internal Tensor Head(Tensor x) => matmul(x, _head!.t());
 
     // Queries [..., H, T, D] over keys and values [..., H, P + T, D]; query i sees keys 0 … P + i. Mask from CausalMask.
-    internal Tensor Attend(int layer, HeadTensors heads, Tensor? causalMask, double dropoutRate = 0)
+    internal Tensor Attend(int layer, HeadTensors heads, Tensor? causalMask, double dropoutRate = 0, bool bidirectional = false)
     {
         if (Config.ReorderAndUpcastAttention && Dtype != ScalarType.Float32)
-            return AttendInFull(layer, heads, null, dropoutRate).Mixed;
+            return AttendInFull(layer, heads, null, dropoutRate, bidirectional).Mixed;
 
         // The operator divides by √D itself, so queries carry what differs from that.
         bool isPlain = Config.ScaleAttentionWeights && !Config.ScaleAttentionByInverseLayerIndex;
         Tensor query = isPlain ? heads.Query : heads.Query * _queryScales[layer];
-        bool isCausal = heads.Query.shape[^2] > 1 && causalMask is null;
+        bool isCausal = heads.Query.shape[^2] > 1 && causalMask is null && !bidirectional;
         return scaled_dot_product_attention(query, heads.Key, heads.Value, causalMask, dropoutRate, isCausal);
     }
 
     // The same step by step: adds a mask to the scores [..., H, T, P + T] and returns the probabilities too.
-    internal (Tensor Mixed, Tensor Probabilities) AttendInFull(int layer, HeadTensors heads, Tensor? addedMask, double dropoutRate)
+    internal (Tensor Mixed, Tensor Probabilities) AttendInFull(int layer, HeadTensors heads, Tensor? addedMask, double dropoutRate, bool bidirectional = false)
     {
         ScalarType dtype = Config.ReorderAndUpcastAttention ? ScalarType.Float32 : Dtype;
         Tensor query = heads.Query.to_type(dtype);
@@ -187,8 +187,12 @@ public sealed class ImageGpt : IDisposable
 
         // Hugging Face replaces what causality forbids and adds padding's mask: a row whose keys are all padding then
         // attends to later keys too. Kept, since a classifier's mean includes such rows.
-        Tensor allowed = ones(scores.shape[^2], scores.shape[^1], dtype: ScalarType.Bool, device: Device).tril(scores.shape[^1] - scores.shape[^2]);
-        scores = scores.masked_fill(allowed.logical_not(), dtype == ScalarType.Float32 ? LowestFloat32 : _lowest);
+        if (!bidirectional)
+        {
+            Tensor allowed = ones(scores.shape[^2], scores.shape[^1], dtype: ScalarType.Bool, device: Device).tril(scores.shape[^1] - scores.shape[^2]);
+            scores = scores.masked_fill(allowed.logical_not(), dtype == ScalarType.Float32 ? LowestFloat32 : _lowest);
+        }
+
         if (addedMask is not null)
             scores = Add(scores, addedMask);
         Tensor probabilities = dropout(softmax(scores, -1).to_type(heads.Value.dtype), dropoutRate, dropoutRate > 0);
@@ -211,14 +215,14 @@ public sealed class ImageGpt : IDisposable
         Tensor mixed; // [B, H, T, D]
         if (input.AttentionMask is null && !input.WantsAttentions)
         {
-            mixed = Attend(layer, heads, CausalMask(parts[0].shape[2], key.shape[2], Device), dropoutRate);
+            mixed = Attend(layer, heads, CausalMask(parts[0].shape[2], key.shape[2], Device), dropoutRate, input.Bidirectional);
         }
         else
         {
             Tensor? added = input.AttentionMask is { } mask
                 ? mask.to_type(ScalarType.Float32).neg().add(One, One).to_type(Dtype).mul(_lowest).reshape(batch, 1, 1, -1) // [B, 1, 1, P + T]
                 : null;
-            (mixed, Tensor probabilities) = AttendInFull(layer, heads, added, dropoutRate);
+            (mixed, Tensor probabilities) = AttendInFull(layer, heads, added, dropoutRate, input.Bidirectional);
             if (input.WantsAttentions)
                 attentions.Add(probabilities.MoveToOuterDisposeScope());
         }

@@ -32,6 +32,9 @@ public sealed record ImageGptInput
     /// <summary>True to return the attention probabilities (slower: they are computed in full).</summary>
     public bool WantsAttentions { get; init; }
 
+    /// <summary>True to let every token attend to all others, later ones too: pre-training with the BERT objective. Not with a cache.</summary>
+    public bool Bidirectional { get; init; }
+
     /// <summary>True to apply the configured dropouts.</summary>
     public bool Training { get; init; }
 }

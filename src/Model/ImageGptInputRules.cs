@@ -13,6 +13,7 @@ static class ImageGptInputRules
             past + length <= config.PositionCount,
             $"a sequence holds at most n_positions = {config.PositionCount} tokens",
             past == 0 ? $"{length}" : $"{past} in the cache and {length} more");
+        Require(!input.Bidirectional || input.Cache is null, "bidirectional attention sees all tokens at once, without a cache", "both");
         if (input.TokenIds is { } ids)
             RequireRange(ids, config.VocabSize, "a token id must be 0 to vocab_size − 1");
         if (input.PositionIds is { } positions)

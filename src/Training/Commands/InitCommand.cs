@@ -1,9 +1,10 @@
 using System.CommandLine;
 using System.Diagnostics;
 using IgptCluster.Model;
+using IgptCluster.Training.Palettes;
 using static TorchSharp.torch;
 
-namespace IgptCluster.Training;
+namespace IgptCluster.Training.Commands;
 
 /// <summary><c>igpt-train init</c>: a checkpoint of random weights, for benchmarks and as a start of training.</summary>
 internal static class InitCommand
@@ -71,7 +72,7 @@ internal static class InitCommand
                 Config = config,
                 Architecture = architecture,
                 DType = dtype,
-                PreprocessorJson = GridPalette.PreprocessorJson(config.VocabSize - 1, side: 32),
+                PreprocessorJson = ProcessorJson.Write(GridPalette.Clusters(config.VocabSize - 1), side: 32),
                 Card = $"# Random ImageGPT\n\nRandom weights (seed {seed}), made by `igpt-train init`: for benchmarks and as a start of training. It has learned nothing.\n",
             };
             CheckpointWriter.Write(folder, content, new RandomWeights(config, seed).Make);

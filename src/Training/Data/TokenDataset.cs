@@ -1,0 +1,84 @@
+using System.Runtime.ExceptionServices;
+using IgptCluster.Imaging;
+
+namespace IgptCluster.Training.Data;
+
+/// <summary>Images as colour tokens, all in memory: 2 bytes a pixel. Not changed after it is made.</summary>
+internal sealed class TokenDataset
+{
+    readonly ushort[][] _images;
+    readonly int[] _labels;
+
+    internal TokenDataset(int width, int height, IReadOnlyList<string> classes, ushort[][] images, int[] labels)
+    {
+        (Width, Height, Classes, _images, _labels) = (width, height, classes, images, labels);
+    }
+
+    /// <summary>Pixels in a row.</summary>
+    internal int Width { get; }
+
+    /// <summary>Rows.</summary>
+    internal int Height { get; }
+
+    /// <summary>Tokens of one image.</summary>
+    internal int Length => Width * Height;
+
+    /// <summary>Number of images.</summary>
+    internal int Count => _images.Length;
+
+    /// <summary>Names of the classes by label; may be empty.</summary>
+    internal IReadOnlyList<string> Classes { get; }
+
+    /// <summary>The labels by image, −1 without classes.</summary>
+    internal IReadOnlyList<int> Labels => _labels;
+
+    /// <summary>Tokens of one image in raster order.</summary>
+    internal ReadOnlySpan<ushort> this[int index] => _images[index];
+
+    /// <summary>Reads and tokenises a folder on all cores.</summary>
+    /// <param name="folder">The files.</param>
+    /// <param name="processor">Size and palette.</param>
+    /// <param name="report">Told how many are done; null for no progress.</param>
+    /// <param name="cancellationToken">Stops between images.</param>
+    /// <exception cref="DataException">An image cannot be read; names the file.</exception>
+    internal static TokenDataset Load(ImageFolder folder, ImageProcessor processor, Action<int>? report, CancellationToken cancellationToken)
+    {
+        ushort[][] images = new ushort[folder.Files.Count][];
+        int done = 0;
+        try
+        {
+            Parallel.For(0, images.Length, new ParallelOptions { CancellationToken = cancellationToken, MaxDegreeOfParallelism = Environment.ProcessorCount }, i =>
+            {
+                int[] tokens = processor.Tokenize(ImageFolder.Read(folder.Files[i].Path));
+                if (tokens.Length != processor.Width * processor.Height)
+                    throw new DataException($"{folder.Files[i].Path}: has {tokens.Length} pixels where the model's images have {processor.Width} × {processor.Height}: preprocessor_config.json has do_resize false, so scale it yourself");
+                images[i] = Array.ConvertAll(tokens, token => (ushort)token);
+                report?.Invoke(Interlocked.Increment(ref done));
+            });
+        }
+        catch (AggregateException failures)
+        {
+            ExceptionDispatchInfo.Throw(failures.InnerExceptions.OrderBy(failure => failure.Message, StringComparer.Ordinal).First());
+        }
+
+        return new TokenDataset(processor.Width, processor.Height, folder.Classes, images, [.. folder.Files.Select(file => file.Label)]);
+    }
+
+    /// <summary>The images of these indexes, in their order.</summary>
+    internal TokenDataset Subset(IReadOnlyList<int> indexes) =>
+        new(Width, Height, Classes, [.. indexes.Select(i => _images[i])], [.. indexes.Select(i => _labels[i])]);
+
+    /// <summary>Equally many images of every class (or of all, without classes), drawn by seed; all of a class that has fewer.</summary>
+    /// <param name="perClass">Images of each class.</param>
+    /// <param name="seed">Seed.</param>
+    internal TokenDataset Sample(int perClass, int seed)
+    {
+        var random = new Random(seed);
+        return Subset([.. Enumerable.Range(0, Count).GroupBy(i => _labels[i]).OrderBy(group => group.Key).SelectMany(group =>
+        {
+            int[] members = [.. group];
+            random.Shuffle(members);
+            return members.Take(perClass).Order();
+        })]);
+    }
+}
