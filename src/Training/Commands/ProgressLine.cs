@@ -5,7 +5,8 @@ namespace IgptCluster.Training.Commands;
 /// <summary>One line of progress, written over on a terminal; elsewhere a line at every tenth. Any thread.</summary>
 /// <param name="what">What is done: "Reading images".</param>
 /// <param name="total">How many there are.</param>
-internal sealed class ProgressLine(string what, long total) : IDisposable
+/// <param name="before">How many were done before: they do not count for the speed.</param>
+internal sealed class ProgressLine(string what, long total, long before = 0) : IDisposable
 {
     static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
@@ -27,8 +28,8 @@ internal sealed class ProgressLine(string what, long total) : IDisposable
             if (Console.IsOutputRedirected ? tenth == _shownTenth : !isLast && _watch.Elapsed - _shownAt < Interval)
                 return;
             (_shownAt, _shownTenth) = (_watch.Elapsed, tenth);
-            TimeSpan left = done == 0 ? TimeSpan.Zero : _watch.Elapsed * ((double)(total - done) / done);
-            string line = $"{what}: {done:N0} of {total:N0}{more}, {done / Math.Max(1e-3, _watch.Elapsed.TotalSeconds):N1}/s{(isLast ? "" : $", {Duration(left)} left")}";
+            TimeSpan left = done == before ? TimeSpan.Zero : _watch.Elapsed * ((double)(total - done) / (done - before));
+            string line = $"{what}: {done:N0} of {total:N0}{more}, {(done - before) / Math.Max(1e-3, _watch.Elapsed.TotalSeconds):N1}/s{(isLast ? "" : $", {Duration(left)} left")}";
             Console.Write(Console.IsOutputRedirected ? $"{line}\n" : $"\r{line}\u001b[K");
             _isOpen = !Console.IsOutputRedirected;
         }

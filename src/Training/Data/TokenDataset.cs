@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using IgptCluster.Imaging;
+using static TorchSharp.torch;
 
 namespace IgptCluster.Training.Data;
 
@@ -63,6 +64,13 @@ internal sealed class TokenDataset
 
         return new TokenDataset(processor.Width, processor.Height, folder.Classes, images, [.. folder.Files.Select(file => file.Label)]);
     }
+
+    /// <summary>Tokens of consecutive images.</summary>
+    /// <param name="first">Index of the first.</param>
+    /// <param name="count">How many.</param>
+    /// <returns>int64 [count, T] on the CPU, in the caller's dispose scope.</returns>
+    internal Tensor Tokens(int first, int count) =>
+        tensor([.. Enumerable.Range(first, count).SelectMany(i => _images[i]).Select(token => (long)token)], [count, Length]);
 
     /// <summary>The images of these indexes, in their order.</summary>
     internal TokenDataset Subset(IReadOnlyList<int> indexes) =>

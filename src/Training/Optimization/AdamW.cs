@@ -53,13 +53,15 @@ internal sealed class AdamW : IDisposable
     /// <param name="learningRate">Learning rate.</param>
     /// <param name="scale">What gradients are multiplied with first: 1 / number of accumulated batches.</param>
     /// <param name="maxNorm">Gradients whose norm is larger are scaled down to it.</param>
-    /// <returns>The norm of the gradients before clipping.</returns>
+    /// <returns>The norm of the gradients before clipping. If it is not finite, nothing was changed.</returns>
     internal double Step(long step, double learningRate, double scale, double maxNorm)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
         Tensor gradient = cat([.. _parameters.Select(parameter => parameter.Value.grad!.to_type(ScalarType.Float32).flatten())]).cpu();
         double norm = gradient.norm().item<float>() * scale;
+        if (!double.IsFinite(norm))
+            return norm;
         using Scalar factor = scale * (norm > maxNorm ? maxNorm / norm : 1);
         gradient.mul_(factor);
 

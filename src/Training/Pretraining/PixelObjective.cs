@@ -1,4 +1,5 @@
 using IgptCluster.Model;
+using IgptCluster.Training.Data;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
@@ -24,8 +25,8 @@ internal static class PixelObjective
     internal static Tensor NextPixel(ImageGpt network, Tensor tokens, bool isTraining)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor input = Shift(network, tokens);
-        return Loss(network.Forward(new ImageGptInput { TokenIds = input, Training = isTraining }).Logits!, tokens).MoveToOuterDisposeScope();
+        ImageGptInput input = Input(network, Shift(network, tokens)) with { Training = isTraining };
+        return Loss(network.Forward(input).Logits!, tokens).MoveToOuterDisposeScope();
     }
 
     /// <summary>
@@ -45,9 +46,9 @@ internal static class PixelObjective
         Tensor mask = tensor(hidden, tokens.shape, device: network.Device);
         using Scalar start = network.Config.StartToken;
         using Scalar ignored = Ignored;
-        Tensor input = tokens.masked_fill(mask, start);
+        ImageGptInput input = Input(network, tokens.masked_fill(mask, start)) with { Bidirectional = true, Training = isTraining };
         Tensor labels = tokens.masked_fill(mask.logical_not(), ignored);
-        return Loss(network.Forward(new ImageGptInput { TokenIds = input, Bidirectional = true, Training = isTraining }).Logits!, labels).MoveToOuterDisposeScope();
+        return Loss(network.Forward(input).Logits!, labels).MoveToOuterDisposeScope();
     }
 
     /// <summary>The input that predicts these tokens: the start token and all but the last.</summary>
@@ -60,6 +61,40 @@ internal static class PixelObjective
         using Scalar start = network.Config.StartToken;
         Tensor first = full([tokens.shape[0], 1], start, dtype: ScalarType.Int64, device: network.Device);
         return cat([first, tokens.narrow(1, 0, tokens.shape[1] - 1)], 1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Mean loss over a data set, without gradients.</summary>
+    /// <param name="data">The images.</param>
+    /// <param name="batchSize">Images at a time.</param>
+    /// <param name="loss">The mean loss of a batch, of its tokens int64 [B, T] and the first image's index.</param>
+    /// <returns>Nats per token.</returns>
+    internal static double MeanLoss(TokenDataset data, int batchSize, Func<Tensor, int, Tensor> loss)
+    {
+        double sum = 0;
+        for (int first = 0; first < data.Count; first += batchSize)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            using IDisposable noGradient = no_grad();
+            int count = Math.Min(batchSize, data.Count - first);
+            sum += loss(data.Tokens(first, count), first).item<float>() * count;
+        }
+
+        return sum / data.Count;
+    }
+
+    /// <summary>Bits per dimension, as the paper reports: a pixel is three dimensions.</summary>
+    /// <param name="nats">Nats per token.</param>
+    internal static double BitsPerDim(double nats) => nats / Math.Log(2) / 3;
+
+    // As embeddings where weights are 16-bit: libtorch adds the gradients of a row's uses one by one in the row's own type, which loses those of frequent
+    // colours; a product with one-hot rows adds them in float32.
+    internal static ImageGptInput Input(ImageGpt network, Tensor ids)
+    {
+        if (network.Dtype == ScalarType.Float32)
+            return new ImageGptInput { TokenIds = ids };
+        using DisposeScope scope = NewDisposeScope();
+        Tensor table = network.Parameters.Single(parameter => parameter.Name == "wte.weight").Value;
+        return new ImageGptInput { Embeddings = matmul(one_hot(ids, network.Config.VocabSize).to_type(network.Dtype), table).MoveToOuterDisposeScope() };
     }
 
     static Tensor Loss(Tensor logits, Tensor labels) =>

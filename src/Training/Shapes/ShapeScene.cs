@@ -30,7 +30,7 @@ internal sealed class ShapeScene
         _place = (Between(margin, side - margin), Between(margin, side - margin), radius, sine, cosine);
         _background = Field([0.25, 0.35, 0.2, 0.2], AnyColour());
         _fill = Field([0.6, 0.4], ContrastingColour());
-        _noise = _random.NextDouble() < 0.5 ? 0 : Between(1, 4);
+        _noise = _random.NextDouble() < 0.6 ? 0 : Between(0.5, 2.5);
     }
 
     /// <summary>Paints the picture: edges antialiased, noise added last.</summary>

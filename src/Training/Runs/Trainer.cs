@@ -1,0 +1,105 @@
+using IgptCluster.Model;
+using IgptCluster.Training.Data;
+using IgptCluster.Training.Optimization;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace IgptCluster.Training.Runs;
+
+/// <summary>
+/// Takes a network through a <see cref="TrainingPlan"/>, a step at a time. Step n depends on plan, data and the weights before it alone: batches,
+/// augmentation and masks are functions of seed and step. One thread.
+/// </summary>
+internal sealed class Trainer : IDisposable
+{
+    readonly ImageGpt _network;
+    readonly TrainingPlan _plan;
+    readonly TokenDataset _data;
+    readonly Func<Batch, Tensor> _loss;
+    readonly AdamW _optimizer;
+    readonly LearningRate _learningRate;
+    readonly BatchOrder _order;
+    readonly Augmentation _augmentation;
+
+    /// <summary>Prepares the first step.</summary>
+    /// <param name="network">The network to train; stays the caller's.</param>
+    /// <param name="plan">The plan.</param>
+    /// <param name="data">Training images.</param>
+    /// <param name="loss">The loss of one batch, a scalar in the caller's scope.</param>
+    internal Trainer(ImageGpt network, TrainingPlan plan, TokenDataset data, Func<Batch, Tensor> loss)
+    {
+        (_network, _plan, _data, _loss) = (network, plan, data, loss);
+        _optimizer = new AdamW(network, plan.WeightDecay);
+        _learningRate = new LearningRate(plan.LearningRate, plan.WarmupSteps, plan.Steps);
+        _order = new BatchOrder(data.Count, plan.Seed);
+        _augmentation = new Augmentation(plan.Flip, plan.CropPadding, plan.Seed);
+    }
+
+    /// <summary>Steps taken.</summary>
+    internal long StepsTaken { get; private set; }
+
+    /// <summary>Master weights and state.</summary>
+    internal AdamW Optimizer => _optimizer;
+
+    /// <summary>Takes the next step.</summary>
+    /// <exception cref="DataException">The loss is not finite: training has diverged; the weights are left as they were.</exception>
+    internal StepReport Step()
+    {
+        long step = StepsTaken + 1;
+        double loss = 0;
+        for (int part = 0; part < _plan.Accumulation; part++)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            Tensor value = _loss(NextBatch(step, part));
+            value.backward();
+            loss += value.item<float>() / _plan.Accumulation;
+        }
+
+        double rate = _learningRate.At(step);
+        double norm = double.IsFinite(loss) ? _optimizer.Step(step, rate, 1.0 / _plan.Accumulation, _plan.MaxGradientNorm) : double.NaN;
+        if (!double.IsFinite(norm))
+            throw new DataException($"the loss of step {step} is {loss}, the norm of its gradients {norm}: training has diverged; lower --learning-rate ({_plan.LearningRate}) or raise --warmup ({_plan.WarmupSteps}) and resume from the last state");
+        StepsTaken = step;
+        return new StepReport(step, loss, rate, norm);
+    }
+
+    /// <summary>Continues behind a state that was saved.</summary>
+    /// <param name="stepsTaken">Steps that had been taken.</param>
+    internal void ContinueAfter(long stepsTaken)
+    {
+        StepsTaken = stepsTaken;
+        _optimizer.Publish();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _optimizer.Dispose();
+
+    Batch NextBatch(long step, int part)
+    {
+        long first = ((step - 1) * _plan.ImagesPerStep) + ((long)part * _plan.BatchSize);
+        long[] tokens = new long[_plan.BatchSize * _data.Length];
+        long[] labels = new long[_plan.BatchSize];
+        for (int i = 0; i < _plan.BatchSize; i++)
+        {
+            int image = _order[first + i];
+            _augmentation.Apply(_data[image], _data.Width, first + i, tokens.AsSpan(i * _data.Length, _data.Length));
+            labels[i] = _data.Labels[image];
+        }
+
+        Tensor ids = tensor(tokens, [_plan.BatchSize, _data.Length], device: _network.Device);
+        return new Batch(ids, tensor(labels, device: _network.Device), unchecked((_plan.Seed * 7919) + (int)(first % int.MaxValue)));
+    }
+}
+
+/// <summary>What one step did.</summary>
+/// <param name="Step">Its number, from 1.</param>
+/// <param name="Loss">Mean loss before it.</param>
+/// <param name="LearningRate">Learning rate.</param>
+/// <param name="GradientNorm">Norm of the gradients before clipping.</param>
+internal readonly record struct StepReport(long Step, double Loss, double LearningRate, double GradientNorm);
+
+/// <summary>Images of one forward pass.</summary>
+/// <param name="Tokens">int64 [B, T].</param>
+/// <param name="Labels">int64 [B], −1 without classes.</param>
+/// <param name="Seed">For what is drawn at random in it.</param>
+internal readonly record struct Batch(Tensor Tokens, Tensor Labels, int Seed);
