@@ -23,8 +23,8 @@ internal sealed class EvalCommand : Command
     int Run(ParseResult parsed, CancellationToken cancellationToken)
     {
         ImageProcessor processor = ImageProcessor.Parse(File.ReadAllText(Path.Combine(parsed.GetRequiredValue(_palette).FullName, "preprocessor_config.json")));
-        TokenDataset train = DataLoading.Load(parsed.GetRequiredValue(_train).FullName, processor, false, cancellationToken);
-        TokenDataset data = DataLoading.Load(parsed.GetRequiredValue(_data).FullName, processor, false, cancellationToken);
+        TokenDataset train = Loading.Load(parsed.GetRequiredValue(_train).FullName, processor, false, cancellationToken);
+        TokenDataset data = Loading.Load(parsed.GetRequiredValue(_data).FullName, processor, false, cancellationToken);
         var counts = new CountPredictor(train, processor.Palette.Count);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"unigram {counts.UnigramLoss(data):0.0000}, neighbours {counts.NeighbourLoss(data):0.0000}"));
         return 0;

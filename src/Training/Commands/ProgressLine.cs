@@ -35,6 +35,16 @@ internal sealed class ProgressLine(string what, long total, long before = 0) : I
         }
     }
 
+    /// <summary>Says something that stays, on a line of its own.</summary>
+    internal void Note(string text)
+    {
+        lock (_lock)
+        {
+            Console.WriteLine(_isOpen ? $"\r{text}\u001b[K" : text);
+            _isOpen = false;
+        }
+    }
+
     /// <summary>Ends the line.</summary>
     public void Dispose()
     {

@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using IgptCluster.Imaging;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Training.Data;
@@ -71,6 +72,33 @@ internal sealed class TokenDataset
     /// <returns>int64 [count, T] on the CPU, in the caller's dispose scope.</returns>
     internal Tensor Tokens(int first, int count) =>
         tensor([.. Enumerable.Range(first, count).SelectMany(i => _images[i]).Select(token => (long)token)], [count, Length]);
+
+    /// <summary>Requires the classes of other images.</summary>
+    /// <param name="classes">The classes it has to have.</param>
+    /// <param name="path">Its folder, for the message.</param>
+    /// <exception cref="DataException">They differ.</exception>
+    internal void RequireClasses(IReadOnlyList<string> classes, string path)
+    {
+        if (!Classes.SequenceEqual(classes))
+            throw new DataException($"{path}: its class folders must be those that are learned, {string.Join(", ", classes)}; given {string.Join(", ", Classes)}");
+    }
+
+    /// <summary>The mean of a value over all images, computed without gradients.</summary>
+    /// <param name="batchSize">Images at a time.</param>
+    /// <param name="mean">The mean over a batch, a scalar, of its tokens int64 [B, T] and its first image's index.</param>
+    internal double Mean(int batchSize, Func<Tensor, int, Tensor> mean)
+    {
+        double sum = 0;
+        for (int first = 0; first < Count; first += batchSize)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            using IDisposable noGradient = no_grad();
+            int count = Math.Min(batchSize, Count - first);
+            sum += mean(Tokens(first, count), first).item<float>() * count;
+        }
+
+        return sum / Count;
+    }
 
     /// <summary>The images of these indexes, in their order.</summary>
     internal TokenDataset Subset(IReadOnlyList<int> indexes) =>

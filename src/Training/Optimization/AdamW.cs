@@ -1,4 +1,3 @@
-using IgptCluster.Model;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,13 +22,13 @@ internal sealed class AdamW : IDisposable
     readonly long _decayed; // the first so many values: matrices; embeddings, norms and biases follow
     readonly double _weightDecay;
 
-    /// <summary>Takes a network's parameters, whose gradients it asks for; they stay the network's.</summary>
-    /// <param name="network">The network.</param>
+    /// <summary>Takes parameters, whose gradients it asks for; they stay the caller's.</summary>
+    /// <param name="parameters">Weights by name, of one number type.</param>
     /// <param name="weightDecay">Decay of matrices, per unit of learning rate, at least 0; embeddings, norms and biases do not decay.</param>
-    internal AdamW(ImageGpt network, double weightDecay)
+    internal AdamW(IReadOnlyList<(string Name, Tensor Value)> parameters, double weightDecay)
     {
         _weightDecay = weightDecay;
-        _parameters = [.. network.Parameters.OrderBy(parameter => !Decays(parameter.Name))];
+        _parameters = [.. parameters.OrderBy(parameter => !Decays(parameter.Name))];
         _decayed = _parameters.Where(parameter => Decays(parameter.Name)).Sum(parameter => parameter.Value.NumberOfElements);
         using DisposeScope scope = NewDisposeScope();
         Weights = cat([.. _parameters.Select(parameter => parameter.Value.to_type(ScalarType.Float32).flatten())]).cpu().DetachFromDisposeScope();

@@ -1,5 +1,4 @@
 using IgptCluster.Model;
-using IgptCluster.Training.Data;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
@@ -63,30 +62,11 @@ internal static class PixelObjective
         return cat([first, tokens.narrow(1, 0, tokens.shape[1] - 1)], 1).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Mean loss over a data set, without gradients.</summary>
-    /// <param name="data">The images.</param>
-    /// <param name="batchSize">Images at a time.</param>
-    /// <param name="loss">The mean loss of a batch, of its tokens int64 [B, T] and the first image's index.</param>
-    /// <returns>Nats per token.</returns>
-    internal static double MeanLoss(TokenDataset data, int batchSize, Func<Tensor, int, Tensor> loss)
-    {
-        double sum = 0;
-        for (int first = 0; first < data.Count; first += batchSize)
-        {
-            using DisposeScope scope = NewDisposeScope();
-            using IDisposable noGradient = no_grad();
-            int count = Math.Min(batchSize, data.Count - first);
-            sum += loss(data.Tokens(first, count), first).item<float>() * count;
-        }
-
-        return sum / data.Count;
-    }
-
-    /// <summary>Bits per dimension, as the paper reports: a pixel is three dimensions.</summary>
-    /// <param name="nats">Nats per token.</param>
-    internal static double BitsPerDim(double nats) => nats / Math.Log(2) / 3;
-
-    // As embeddings where weights are 16-bit: libtorch adds the gradients of a row's uses one by one in the row's own type, which loses those of frequent
+    /// <summary>The network's input of some tokens, embedded already where weights are 16-bit.</summary>
+    /// <param name="network">The network.</param>
+    /// <param name="ids">int64 [B, T].</param>
+    /// <returns>Its tensors are in the caller's dispose scope.</returns>
+    // libtorch adds the gradients of a row's uses one by one in the row's own type, which loses those of frequent
     // colours; a product with one-hot rows adds them in float32.
     internal static ImageGptInput Input(ImageGpt network, Tensor ids)
     {

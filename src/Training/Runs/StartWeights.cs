@@ -1,14 +1,17 @@
+using IgptCluster.Imaging;
 using IgptCluster.Model;
+using IgptCluster.Training.Pretraining;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Training.Runs;
 
-/// <summary>The weights a training starts from: a checkpoint's, random ones for those it has not.</summary>
+/// <summary>The weights a training starts from: a checkpoint's, and for those it has not, random ones that know the palette.</summary>
 /// <param name="config">The network to start.</param>
 /// <param name="architecture">Its head.</param>
+/// <param name="palette">Its colours.</param>
 /// <param name="checkpoint">An open checkpoint of the same sizes; null for random weights only.</param>
 /// <param name="seed">Seed of random weights.</param>
-internal sealed class StartWeights(ImageGptConfig config, ImageGptArchitecture architecture, Checkpoint? checkpoint, int seed)
+internal sealed class StartWeights(ImageGptConfig config, ImageGptArchitecture architecture, Palette palette, Checkpoint? checkpoint, int seed)
 {
     readonly Dictionary<string, WeightShape> _layout = WeightLayout.Of(config, architecture).ToDictionary(weight => weight.Name);
     readonly RandomWeights _random = new(config, seed);
@@ -18,5 +21,6 @@ internal sealed class StartWeights(ImageGptConfig config, ImageGptArchitecture a
 
     /// <summary>One weight by its name, float32 on the CPU; the caller's.</summary>
     internal Tensor Load(string name) =>
-        checkpoint?.Tensors.ContainsKey(name) == true ? checkpoint.Load(name, ScalarType.Float32) : _random.Make(_layout[name]);
+        checkpoint?.Tensors.ContainsKey(name) == true ? checkpoint.Load(name, ScalarType.Float32)
+        : ColourEmbeddings.Make(name, palette, config, seed) ?? _random.Make(_layout[name]);
 }

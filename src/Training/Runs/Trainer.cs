@@ -23,13 +23,14 @@ internal sealed class Trainer : IDisposable
 
     /// <summary>Prepares the first step.</summary>
     /// <param name="network">The network to train; stays the caller's.</param>
+    /// <param name="parameters">All weights to train; stay the caller's.</param>
     /// <param name="plan">The plan.</param>
     /// <param name="data">Training images.</param>
     /// <param name="loss">The loss of one batch, a scalar in the caller's scope.</param>
-    internal Trainer(ImageGpt network, TrainingPlan plan, TokenDataset data, Func<Batch, Tensor> loss)
+    internal Trainer(ImageGpt network, IReadOnlyList<(string Name, Tensor Value)> parameters, TrainingPlan plan, TokenDataset data, Func<Batch, Tensor> loss)
     {
         (_network, _plan, _data, _loss) = (network, plan, data, loss);
-        _optimizer = new AdamW(network, plan.WeightDecay);
+        _optimizer = new AdamW(parameters, plan.WeightDecay);
         _learningRate = new LearningRate(plan.LearningRate, plan.WarmupSteps, plan.Steps);
         _order = new BatchOrder(data.Count, plan.Seed);
         _augmentation = new Augmentation(plan.Flip, plan.CropPadding, plan.Seed);

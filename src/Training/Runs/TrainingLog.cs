@@ -35,6 +35,10 @@ internal sealed class TrainingLog : IDisposable
         _file.Flush();
     }
 
+    /// <summary>Bits per dimension, as the paper reports: a pixel is three dimensions.</summary>
+    /// <param name="nats">Nats per token.</param>
+    internal static double BitsPerDim(double nats) => nats / Math.Log(2) / 3;
+
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 

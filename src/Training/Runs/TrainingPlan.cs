@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using TorchSharp;
 
 namespace IgptCluster.Training.Runs;
 
@@ -50,6 +51,10 @@ internal sealed record TrainingPlan
     /// <summary>Images of one step.</summary>
     [JsonIgnore]
     public int ImagesPerStep => BatchSize * Accumulation;
+
+    /// <summary><see cref="DType"/> as libtorch names it.</summary>
+    [JsonIgnore]
+    public torch.ScalarType ScalarType => DType == "bf16" ? torch.ScalarType.BFloat16 : torch.ScalarType.Float32;
 
     /// <summary>As JSON.</summary>
     internal string ToJson() => JsonSerializer.Serialize(this, Json);

@@ -1,10 +1,10 @@
 using IgptCluster.Imaging;
-using IgptCluster.Training.Commands;
+using IgptCluster.Training.Data;
 
-namespace IgptCluster.Training.Data;
+namespace IgptCluster.Training.Commands;
 
 /// <summary>Folders into token data sets, with a line of progress.</summary>
-internal static class DataLoading
+internal static class Loading
 {
     /// <summary>Lists, reads and tokenises a folder.</summary>
     /// <param name="path">The folder.</param>

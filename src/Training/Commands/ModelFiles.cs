@@ -1,0 +1,26 @@
+using IgptCluster.Imaging;
+using IgptCluster.Model;
+using IgptCluster.Training.Data;
+
+namespace IgptCluster.Training.Commands;
+
+/// <summary>What commands read of checkpoint and palette folders.</summary>
+internal static class ModelFiles
+{
+    /// <summary>Reads the preprocessor_config.json of a folder.</summary>
+    /// <param name="folder">A palette's or a checkpoint's folder.</param>
+    /// <param name="json">The file's text.</param>
+    /// <exception cref="DataException">There is none.</exception>
+    /// <exception cref="ImagingException">It breaks a rule.</exception>
+    internal static ImageProcessor Processor(string folder, out string json)
+    {
+        string path = Path.Combine(folder, "preprocessor_config.json");
+        if (!File.Exists(path))
+            throw new DataException($"{path}: there is no such file; igpt-train palette makes one, and a checkpoint has its own");
+        json = File.ReadAllText(path);
+        return ImageProcessor.Parse(json, path);
+    }
+
+    /// <summary>A configuration without dropout, as the paper pre-trains and fine-tunes.</summary>
+    internal static ImageGptConfig WithoutDropout(this ImageGptConfig config) => config with { EmbeddingDropout = 0, ResidualDropout = 0, AttentionDropout = 0 };
+}
