@@ -1,6 +1,7 @@
 using IgptCluster.Imaging;
 using IgptCluster.Model;
 using IgptCluster.Training.Data;
+using static TorchSharp.torch;
 
 namespace IgptCluster.Training.Commands;
 
@@ -20,6 +21,10 @@ internal static class ModelFiles
         json = File.ReadAllText(path);
         return ImageProcessor.Parse(json, path);
     }
+
+    /// <summary>A checkpoint's network, float32 on the CPU.</summary>
+    internal static ImageGpt Network(Checkpoint checkpoint) =>
+        new(checkpoint.Config, checkpoint.Architecture, weight => checkpoint.Load(weight, ScalarType.Float32));
 
     /// <summary>A configuration without dropout, as the paper pre-trains and fine-tunes.</summary>
     internal static ImageGptConfig WithoutDropout(this ImageGptConfig config) => config with { EmbeddingDropout = 0, ResidualDropout = 0, AttentionDropout = 0 };

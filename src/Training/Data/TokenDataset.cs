@@ -107,14 +107,17 @@ internal sealed class TokenDataset
     /// <summary>Equally many images of every class (or of all, without classes), drawn by seed; all of a class that has fewer.</summary>
     /// <param name="perClass">Images of each class.</param>
     /// <param name="seed">Seed.</param>
-    internal TokenDataset Sample(int perClass, int seed)
+    internal TokenDataset Sample(int perClass, int seed) => Subset(DrawPerClass(perClass, seed));
+
+    /// <summary>The indexes that <see cref="Sample"/> takes, by class.</summary>
+    internal int[] DrawPerClass(int perClass, int seed)
     {
         var random = new Random(seed);
-        return Subset([.. Enumerable.Range(0, Count).GroupBy(i => _labels[i]).OrderBy(group => group.Key).SelectMany(group =>
+        return [.. Enumerable.Range(0, Count).GroupBy(i => _labels[i]).OrderBy(group => group.Key).SelectMany(group =>
         {
             int[] members = [.. group];
             random.Shuffle(members);
             return members.Take(perClass).Order();
-        })]);
+        })];
     }
 }
