@@ -1,16 +1,39 @@
+using Orleans.Concurrency;
+
 namespace IgptCluster.Contracts;
 
-/// <summary>One model of the cluster: sees to its replicas and knows their load. The key is the model's name.</summary>
+/// <summary>
+/// One model of the cluster: sees to its replicas, knows their load, and holds the classifier heads that clients put. The key is the model's name.
+/// Heads change one at a time; looking never waits for that.
+/// </summary>
 [Alias("igpt.IModelGrain")]
 public interface IModelGrain : IGrainWithStringKey
 {
     /// <summary>Load of every replica that answers, loading ones included, at most about a second old.</summary>
     /// <exception cref="IgptException">ModelNotFound if no silo serves a model of this name.</exception>
-    [Alias("replicas")]
+    [Alias("replicas"), AlwaysInterleave]
     Task<ReplicaStatus[]> GetReplicasAsync();
 
     /// <summary>The model as its replicas loaded it.</summary>
     /// <exception cref="IgptException">ModelNotFound; NoReplica until a replica has loaded it.</exception>
-    [Alias("describe")]
+    [Alias("describe"), AlwaysInterleave]
     Task<ModelDescription> DescribeAsync();
+
+    /// <summary>
+    /// Adds a classifier head, or replaces the one of that name. Once this returns every replica that takes requests has it, and others take
+    /// none before they do.
+    /// </summary>
+    /// <param name="head">The head.</param>
+    /// <returns>What clients see of it.</returns>
+    /// <exception cref="IgptException">
+    /// ModelNotFound; NoReplica; InvalidArgument; HeadReadOnly if the checkpoint has a head of that name; Unsupported if the model has all the heads it can hold.
+    /// </exception>
+    [Alias("put-head")]
+    Task<HeadDescription> PutHeadAsync(HeadSpec head);
+
+    /// <summary>Removes a classifier head. Once this returns no replica that takes requests has it.</summary>
+    /// <param name="name">The head's name.</param>
+    /// <exception cref="IgptException">ModelNotFound; NoReplica; HeadNotFound; HeadReadOnly if it belongs to the checkpoint.</exception>
+    [Alias("delete-head")]
+    Task DeleteHeadAsync(string name);
 }

@@ -17,6 +17,26 @@ public interface IReplicaGrain : IGrainWithStringKey
     [Alias("retire")]
     Task RetireAsync();
 
+    /// <summary>Which changes of put heads it has, deletions included.</summary>
+    [Alias("head-stamps")]
+    Task<HeadStamp[]> GetHeadStampsAsync();
+
+    /// <summary>The last change of a put head; null if it knows none of that name.</summary>
+    /// <param name="name">The head's name.</param>
+    [Alias("get-head")]
+    Task<HeadChange?> GetHeadAsync(string name);
+
+    /// <summary>Puts or deletes a head unless it has a later change of that name already. Works while weights are loading.</summary>
+    /// <param name="change">The change, from the model's grain.</param>
+    /// <returns>The replica's <see cref="ReplicaStatus.HeadsVersion"/> from here on.</returns>
+    [Alias("change-head")]
+    Task<string> ChangeHeadAsync(HeadChange change);
+
+    /// <summary>The model's grain has given it all heads there are: a name it does not know is unknown from here on, before that it may only be late.</summary>
+    /// <returns>The replica's <see cref="ReplicaStatus.HeadsVersion"/> from here on.</returns>
+    [Alias("complete-heads")]
+    Task<string> CompleteHeadsAsync();
+
     /// <summary>Classifies, embeds or scores images.</summary>
     /// <param name="spec">Images and what to compute.</param>
     /// <param name="cancellationToken">Frees the slots between two steps.</param>

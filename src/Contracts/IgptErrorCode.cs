@@ -35,4 +35,7 @@ public enum IgptErrorCode
 
     /// <summary>The model cannot do what was asked, for instance generate without a language-model head (FAILED_PRECONDITION).</summary>
     Unsupported,
+
+    /// <summary>The head belongs to the checkpoint and is neither replaced nor deleted (FAILED_PRECONDITION).</summary>
+    HeadReadOnly,
 }

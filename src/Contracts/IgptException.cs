@@ -30,6 +30,15 @@ public sealed class IgptException : Exception
     public IgptException(IgptErrorCode code, string message)
         : base(message) => Code = code;
 
+    /// <summary>A request that breaks rules in one or more fields.</summary>
+    /// <param name="violations">Every broken rule, at least one.</param>
+    public IgptException(IReadOnlyList<FieldViolation> violations)
+        : this(IgptErrorCode.InvalidArgument, string.Join("; ", violations))
+    {
+        Violations = [.. violations];
+        Field = violations[0].Field;
+    }
+
     /// <summary>The kind of failure.</summary>
     [Id(0)]
     public IgptErrorCode Code { get; init; }
@@ -41,4 +50,8 @@ public sealed class IgptException : Exception
     /// <summary>How long to wait before trying again; null if retrying does not help.</summary>
     [Id(2)]
     public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>For InvalidArgument with more than one field at fault: all of them; else empty.</summary>
+    [Id(3)]
+    public FieldViolation[] Violations { get; init; } = [];
 }

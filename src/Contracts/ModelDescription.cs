@@ -8,7 +8,7 @@ public sealed record ModelDescription
     [Id(0)]
     public required string Name { get; init; }
 
-    /// <summary>Changes with the weights: the first 16 hexadecimal digits of the SHA-256 over names and bytes of all weights.</summary>
+    /// <summary>Changes with the weights and the folder's head files: the first 16 hexadecimal digits of a SHA-256 over names and bytes of all.</summary>
     [Id(1)]
     public required string Version { get; init; }
 
@@ -28,7 +28,7 @@ public sealed record ModelDescription
     [Id(5)]
     public required int ProbeLayer { get; init; }
 
-    /// <summary>Classifier heads; the first is the default.</summary>
+    /// <summary>Classifier heads: the checkpoint's own, then those put by clients in the order they came. The first is the default.</summary>
     [Id(6)]
     public HeadDescription[] Heads { get; init; } = [];
 
@@ -51,4 +51,8 @@ public sealed record ModelDescription
     /// <summary>Whether the model has a language-model head: without one it neither scores nor generates.</summary>
     [Id(11)]
     public required bool CanGenerate { get; init; }
+
+    /// <summary>Changes with the heads that clients put and delete (<see cref="ReplicaStatus.HeadsVersion"/>).</summary>
+    [Id(12)]
+    public string HeadsVersion { get; init; } = "";
 }

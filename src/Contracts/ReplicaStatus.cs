@@ -55,4 +55,8 @@ public sealed record ReplicaStatus
     /// <summary>Version of the loaded model (<see cref="ModelDescription.Version"/>); empty while loading.</summary>
     [Id(12)]
     public string ModelVersion { get; init; } = "";
+
+    /// <summary>Changes with the put heads it has: the same for replicas with the same ones. Empty until its model has given it all of them.</summary>
+    [Id(13)]
+    public string HeadsVersion { get; init; } = "";
 }

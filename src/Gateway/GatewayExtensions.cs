@@ -12,6 +12,9 @@ namespace IgptCluster.Gateway;
 /// <summary>Puts the gateway's endpoints into a process that is a silo.</summary>
 public static class GatewayExtensions
 {
+    /// <summary>What gRPC puts before a message, and room for a message just too large to be told so.</summary>
+    const long FrameBytes = 1 << 20;
+
     /// <summary>Registers the gateway's services and where it listens.</summary>
     /// <param name="builder">The process being built.</param>
     /// <param name="listen">Addresses and ports.</param>
@@ -24,16 +27,19 @@ public static class GatewayExtensions
         services.AddSingleton<ImageReader>();
         services.AddSingleton<GenerationPlanner>();
         services.AddSingleton<GenerationRelay>();
+        int maxRequestBytes = (builder.Configuration.GetSection("Igpt:Gateway").Get<GatewayOptions>() ?? new GatewayOptions()).MaxRequestBytes;
         services.AddGrpc(options =>
         {
             options.Interceptors.Add<ErrorInterceptor>();
-            options.MaxReceiveMessageSize = (builder.Configuration.GetSection("Igpt:Gateway").Get<GatewayOptions>() ?? new GatewayOptions()).MaxRequestBytes;
+            options.MaxReceiveMessageSize = maxRequestBytes;
         });
         services.AddGrpcReflection();
         services.AddGrpcHealthChecks().AddCheck<ReplicaReadiness>("replicas", tags: ["ready"]);
         services.Configure<Microsoft.Extensions.Diagnostics.HealthChecks.HealthCheckPublisherOptions>(options => options.Period = TimeSpan.FromSeconds(1));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
+            // Kestrel's own limit of 30 MB lies below gRPC's, which says what is wrong.
+            kestrel.Limits.MaxRequestBodySize = maxRequestBytes + FrameBytes;
             kestrel.Listen(IPEndPoint.Parse(listen.Grpc), endpoint => endpoint.Protocols = HttpProtocols.Http2);
             kestrel.Listen(IPEndPoint.Parse(listen.Http), endpoint => endpoint.Protocols = HttpProtocols.Http1);
         });

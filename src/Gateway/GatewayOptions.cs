@@ -5,7 +5,7 @@ namespace IgptCluster.Gateway;
 /// <summary>What one request may ask of a gateway. Section <c>Igpt:Gateway</c>.</summary>
 public sealed class GatewayOptions
 {
-    /// <summary>Most bytes of one request message; 64 KiB … 1 GiB, default 32 MiB.</summary>
+    /// <summary>Most bytes of one request message; 64 KiB … 1 GiB, default 32 MiB: a head of 8 million weights, or a few large images.</summary>
     [Range(64 * 1024, 1024 * 1024 * 1024)]
     public int MaxRequestBytes { get; set; } = 32 * 1024 * 1024;
 

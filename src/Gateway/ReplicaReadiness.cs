@@ -9,7 +9,7 @@ internal sealed class ReplicaReadiness(ModelDirectory models) : IHealthCheck
 {
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        ReplicaStatus[][] replicas = await Task.WhenAll(models.Names.Select(models.ReplicasAsync));
+        ReplicaStatus[][] replicas = await Task.WhenAll(models.Names.Select(name => models.ReplicasAsync(name)));
         return replicas.SelectMany(replica => replica).Any(replica => replica.State == ReplicaState.Ready)
             ? HealthCheckResult.Healthy()
             : HealthCheckResult.Unhealthy("no replica is ready yet");

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using IgptCluster.Tests.Shared;
 
@@ -118,30 +117,5 @@ public sealed class CommandLineTests(SharedSilo silo) : IClassFixture<SharedSilo
 
     Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments) => RunAsync(arguments, _ => { });
 
-    async Task<(int Code, string Output, string Error)> RunAsync(string[] arguments, Action<string> each)
-    {
-        DirectoryInfo own = new(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
-        string program = Path.Combine(own.Parent!.Parent!.FullName, "Cli", own.Name, "igpt.dll");
-        using var process = new Process
-        {
-            StartInfo = new ProcessStartInfo("dotnet", [program, .. arguments])
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                WorkingDirectory = _folder,
-                Environment = { ["IGPT_ADDRESS"] = silo.Server.GrpcAddress!.ToString() },
-            },
-        };
-        process.Start();
-        Task<string> error = process.StandardError.ReadToEndAsync(Cancelled);
-        var output = new System.Text.StringBuilder();
-        while (await process.StandardOutput.ReadLineAsync(Cancelled) is { } line)
-        {
-            output.Append(line).Append('\n');
-            each(line);
-        }
-
-        await process.WaitForExitAsync(Cancelled);
-        return (process.ExitCode, output.ToString(), await error);
-    }
+    Task<(int Code, string Output, string Error)> RunAsync(string[] arguments, Action<string> each) => CliProcess.RunAsync(silo.Server, _folder, arguments, each);
 }

@@ -31,6 +31,7 @@ public sealed class ErrorStatusTests
     [InlineData(IgptErrorCode.NoReplica, StatusCode.Unavailable)]
     [InlineData(IgptErrorCode.Draining, StatusCode.Unavailable)]
     [InlineData(IgptErrorCode.DeadlineExceeded, StatusCode.DeadlineExceeded)]
+    [InlineData(IgptErrorCode.HeadReadOnly, StatusCode.FailedPrecondition)]
     [InlineData(IgptErrorCode.Internal, StatusCode.Internal)]
     public void CodeOf_ContractsErrors_IsTheContractsStatus(IgptErrorCode code, StatusCode status) => Assert.Equal(status, ErrorStatus.CodeOf(code));
 

@@ -18,29 +18,30 @@ internal sealed class FakeReplicaHost(SiloAdvertisement advertisement, FakeModel
         var runner = new FakeModelRunner(model.Shape, model.Slots) { BeforeStep = model.BeforeStep };
         var loop = new EngineLoop(new EngineOptions { MaxWaiting = model.MaxWaiting }, () => runner, TimeProvider.System, NullLogger.Instance);
         model.Runners.Add(runner);
-        return new ReplicaEngine(loop, "cpu", "float32", LoadAsync(loop, replica.Model));
+        return new ReplicaEngine(loop, "cpu", "float32", LoadAsync(loop, replica));
     }
 
-    static async Task<LoadedModel> LoadAsync(EngineLoop loop, string name)
+    async Task<LoadedModel> LoadAsync(EngineLoop loop, ReplicaId replica)
     {
         ModelShape shape = await loop.StartAsync();
+        await model.Loading(replica);
         var head = new LinearHead(
             new HeadDescription("parity", Layer: 1, ["even", "odd"]), [.. Enumerable.Range(0, 2 * shape.EmbeddingSize).Select(i => i % 3 - 1f)], [0.5f, -0.5f]);
         var description = new ModelDescription
         {
-            Name = name,
+            Name = replica.Model,
             Version = "v1",
             ConfigJson = "{}",
             PreprocessorJson = "",
             ProbeLayer = 1,
-            Heads = [head.Description],
+            Heads = model.HasOwnHead ? [head.Description] : [],
             VocabularySize = shape.VocabularySize,
             PositionCount = shape.PositionCount,
             LayerCount = shape.LayerCount,
             EmbeddingSize = shape.EmbeddingSize,
             CanGenerate = shape.LogitCount > 0,
         };
-        return new LoadedModel(description, [head]);
+        return new LoadedModel(description, model.HasOwnHead ? [head] : []);
     }
 }
 
@@ -52,6 +53,12 @@ internal sealed class FakeModel
     public int Slots { get; init; } = 4;
 
     public int MaxWaiting { get; init; } = 16;
+
+    /// <summary>Whether the checkpoint has the head <c>parity</c>.</summary>
+    public bool HasOwnHead { get; init; } = true;
+
+    /// <summary>A replica's weights take until this ends to load.</summary>
+    public Func<ReplicaId, Task> Loading { get; init; } = _ => Task.CompletedTask;
 
     /// <summary>Runs on the engines' threads before each step.</summary>
     public Action<StepPlan> BeforeStep { get; set; } = _ => { };

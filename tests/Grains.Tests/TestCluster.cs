@@ -15,14 +15,14 @@ internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposab
 
     public IGrainFactory Grains => Silos.Client;
 
-    /// <summary>Starts silos with one device each, and after them silos without any.</summary>
+    /// <summary>Starts silos with one device each, and after them silos without any; silos added later have one.</summary>
     public static async Task<TestCluster> StartAsync(FakeModel model, int devices = 1, int gateways = 0)
     {
         var builder = new InProcessTestClusterBuilder((short)(devices + gateways));
         int started = 0;
         builder.ConfigureSilo((options, silo) =>
         {
-            bool hasDevice = Interlocked.Increment(ref started) <= devices;
+            bool hasDevice = Interlocked.Increment(ref started) is var number && (number <= devices || number > devices + gateways);
             var advertisement = new SiloAdvertisement(options.SiloName, hasDevice ? ["cpu"] : [], hasDevice ? ["toy", "other"] : []);
             silo.AddIgptGrains(advertisement);
             silo.Services.AddSingleton<IReplicaHost>(new FakeReplicaHost(advertisement, model));

@@ -8,6 +8,8 @@ namespace IgptCluster.Cli.Commands;
 /// <summary><c>igpt models</c> and <c>igpt cluster</c>.</summary>
 internal static class ClusterCommands
 {
+    const int HeadsShown = 10;
+
     internal static Command[] Create(CliApplication application) => [Models(application), Cluster(application)];
 
     static Command Models(CliApplication application)
@@ -29,14 +31,19 @@ internal static class ClusterCommands
             context.WriteLine($"{model.Name} {model.Version}: {model.Width} × {model.Height} pixels, {model.Palette.Length / 3} colours, {model.Layers} layers of {model.EmbeddingSize}");
             foreach (Head head in model.Heads)
             {
-                context.WriteLine($"head {head.Name} on layer {head.Layer}: {string.Join(", ", head.Labels)}");
+                context.WriteLine(HeadCommands.Describe(head));
             }
 
             context.WriteLine(model.Config.TrimEnd());
             context.WriteLine(model.Card.TrimEnd());
             return ExitCode.Ok;
         });
-        var command = new Command("models", "The models the cluster serves.") { list, get };
+        var command = new Command("models", "The models the cluster serves, and their classifier heads.") { list, get };
+        foreach (Command headCommand in HeadCommands.Create(application))
+        {
+            command.Add(headCommand);
+        }
+
         application.SetAction(command, ListAsync);
         return command;
     }
@@ -59,12 +66,18 @@ internal static class ClusterCommands
                 model.Version,
                 $"{model.Width} × {model.Height}",
                 model.CanGenerate ? "generate, score, embed" : "embed",
-                Markup.Escape(string.Join(", ", model.Heads.Select(head => head.Name))),
+                Markup.Escape(HeadsOf(model)),
                 string.Join(", ", model.Replicas.Select(replica => replica.State)));
         }
 
         context.Write(table);
         return ExitCode.Ok;
+    }
+
+    static string HeadsOf(Model model)
+    {
+        IEnumerable<string> shown = model.Heads.Take(HeadsShown).Select(HeadCommands.Short);
+        return string.Join('\n', model.Heads.Count > HeadsShown ? shown.Append($"and {model.Heads.Count - HeadsShown} more") : shown);
     }
 
     static Command Cluster(CliApplication application)

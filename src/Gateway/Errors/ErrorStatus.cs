@@ -33,7 +33,7 @@ internal static class ErrorStatus
         IgptErrorCode.NoReplica or IgptErrorCode.Draining => StatusCode.Unavailable,
         IgptErrorCode.DeadlineExceeded => StatusCode.DeadlineExceeded,
         IgptErrorCode.Cancelled => StatusCode.Cancelled,
-        IgptErrorCode.Unsupported => StatusCode.FailedPrecondition,
+        IgptErrorCode.Unsupported or IgptErrorCode.HeadReadOnly => StatusCode.FailedPrecondition,
         _ => throw new ArgumentOutOfRangeException(nameof(code), code, "an error code without a gRPC status"),
     };
 
@@ -42,8 +42,11 @@ internal static class ErrorStatus
         yield return new ErrorInfo { Domain = Domain, Reason = Reason(failure.Code) };
         if (failure.Code == IgptErrorCode.InvalidArgument)
         {
-            var violation = new BadRequest.Types.FieldViolation { Field = failure.Field, Description = failure.Message };
-            yield return new BadRequest { FieldViolations = { violation } };
+            FieldViolation[] broken = failure.Violations.Length > 0 ? failure.Violations : [new FieldViolation(failure.Field, failure.Message)];
+            yield return new BadRequest
+            {
+                FieldViolations = { broken.Select(one => new BadRequest.Types.FieldViolation { Field = one.Field, Description = one.Message }) },
+            };
         }
 
         if (failure.RetryAfter is { } delay)

@@ -21,7 +21,7 @@ internal static class ModelMessages
             Config = description.ConfigJson,
             Palette = model.Processor is { } processor ? UnsafeByteOperations.UnsafeWrap(processor.Palette.RgbMemory) : ByteString.Empty,
             Card = description.Card,
-            Heads = { description.Heads.Select(ToMessage) },
+            Heads = { description.Heads.Select(head => head.ToMessage()) },
             Replicas = { replicas.Select(ToMessage) },
             Width = (uint)(model.Processor?.Width ?? 0),
             Height = (uint)(model.Processor?.Height ?? 0),
@@ -32,15 +32,6 @@ internal static class ModelMessages
             EmbeddingSize = (uint)description.EmbeddingSize,
         };
     }
-
-    /// <summary>A head.</summary>
-    /// <param name="head">As the model describes it.</param>
-    public static Head ToMessage(this HeadDescription head) => new()
-    {
-        Name = head.Name,
-        Layer = (uint)head.Layer,
-        Labels = { head.Labels },
-    };
 
     /// <summary>A replica.</summary>
     /// <param name="replica">Its load.</param>

@@ -6,7 +6,7 @@ using IgptCluster.Imaging;
 
 namespace IgptCluster.Gateway.Models;
 
-/// <summary>The cluster's models as this gateway knows them: descriptions per version, replicas' load for a quarter of a second. Any thread.</summary>
+/// <summary>The cluster's models as this gateway knows them: descriptions per version of weights and heads, replicas' load for a quarter of a second. Any thread.</summary>
 internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, TimeProvider time)
 {
     static readonly TimeSpan LoadAge = TimeSpan.FromMilliseconds(250);
@@ -18,13 +18,15 @@ internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, 
     public IReadOnlyList<string> Names => cluster.Models;
 
     /// <summary>The model of a name; empty means the default.</summary>
+    /// <param name="name">What the client asked for.</param>
+    /// <param name="isFresh">Whether heads that were put or deleted just now, perhaps through another gateway, must be seen.</param>
     /// <exception cref="IgptException">ModelNotFound, NoReplica.</exception>
-    public async Task<ServedModel> GetAsync(string name)
+    public async Task<ServedModel> GetAsync(string name, bool isFresh = false)
     {
         string known = Resolve(name);
-        ReplicaStatus[] replicas = await ReplicasAsync(known);
+        ReplicaStatus[] replicas = await ReplicasAsync(known, isFresh);
         ReplicaStatus ready = ReplicaChoice.Roomiest(replicas) ?? throw ReplicaChoice.NoneReady(replicas, known);
-        if (_models.TryGetValue(known, out ServedModel? served) && served.Description.Version == ready.ModelVersion)
+        if (_models.TryGetValue(known, out ServedModel? served) && served.Description.Version == ready.ModelVersion && served.Description.HeadsVersion == ready.HeadsVersion)
         {
             return served;
         }
@@ -43,10 +45,12 @@ internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, 
     }
 
     /// <summary>Load of a model's replicas.</summary>
+    /// <param name="model">Model name.</param>
+    /// <param name="isFresh">Whether to ask the model's grain although it has been asked a moment ago.</param>
     /// <exception cref="IgptException">ModelNotFound.</exception>
-    public async Task<ReplicaStatus[]> ReplicasAsync(string model)
+    public async Task<ReplicaStatus[]> ReplicasAsync(string model, bool isFresh = false)
     {
-        if (_loads.TryGetValue(model, out var load) && time.GetElapsedTime(load.ReadAt) < LoadAge)
+        if (!isFresh && _loads.TryGetValue(model, out var load) && time.GetElapsedTime(load.ReadAt) < LoadAge)
         {
             return load.Replicas;
         }

@@ -15,7 +15,7 @@ internal sealed class ClusterService(ClusterView cluster, ModelDirectory models)
 
     public override async Task<ClusterDescription> Describe(DescribeClusterRequest request, ServerCallContext context)
     {
-        ReplicaStatus[][] replicas = await Task.WhenAll(models.Names.Select(models.ReplicasAsync));
+        ReplicaStatus[][] replicas = await Task.WhenAll(models.Names.Select(name => models.ReplicasAsync(name)));
         return new ClusterDescription
         {
             Version = Version,

@@ -17,10 +17,8 @@ internal sealed class ImageGptService(
     public override async Task<ClassifyResponse> Classify(ClassifyRequest request, ServerCallContext context)
     {
         ServedModel model = await models.GetAsync(request.Model);
-        HeadDescription head = FindHead(model.Description, request.Head);
         int[][] images = await reader.ReadAllAsync(model, request.Images, context.CancellationToken);
-        float[][] rows = await EvaluateAsync(
-            model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Classify, Head = head.Name }, context.CancellationToken);
+        (float[][] rows, HeadDescription head) = await ClassifyAsync(model, images, request.Head, context.CancellationToken);
         int shown = (int)Math.Min(request.TopK == 0 ? DefaultTopK : request.TopK, (uint)head.Labels.Length);
         return new ClassifyResponse { Results = { rows.Select(row => Classification(row, head, shown)) }, Usage = UsageOf(images) };
     }
@@ -32,8 +30,8 @@ internal sealed class ImageGptService(
         Require.That(!request.HasLayer || request.Layer <= layers, "layer", $"model '{model.Description.Name}' has hidden states 0 … {layers}; given {request.Layer}");
         int layer = request.HasLayer ? (int)request.Layer : model.Description.ProbeLayer;
         int[][] images = await reader.ReadAllAsync(model, request.Images, context.CancellationToken);
-        float[][] rows = await EvaluateAsync(
-            model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Embed, Layer = layer }, context.CancellationToken);
+        float[][] rows = (await EvaluateAsync(
+            model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Embed, Layer = layer }, context.CancellationToken)).Rows;
         return new EmbedResponse
         {
             Layer = (uint)layer,
@@ -51,7 +49,7 @@ internal sealed class ImageGptService(
         }
 
         int[][] images = await reader.ReadAllAsync(model, request.Images, context.CancellationToken);
-        float[][] rows = await EvaluateAsync(model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Score }, context.CancellationToken);
+        float[][] rows = (await EvaluateAsync(model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Score }, context.CancellationToken)).Rows;
         return new ScoreResponse { Results = { rows.Select(row => ImageScore(row, request.PerToken)) }, Usage = UsageOf(images) };
     }
 
@@ -97,24 +95,29 @@ internal sealed class ImageGptService(
 
     ISessionGrain Session(SessionId id) => grains.GetGrain<ISessionGrain>(id.ToString());
 
-    async Task<float[][]> EvaluateAsync(ServedModel model, EvaluationSpec spec, CancellationToken cancellationToken)
+    async Task<EvaluationResult> EvaluateAsync(ServedModel model, EvaluationSpec spec, CancellationToken cancellationToken)
     {
         ReplicaId replica = await models.ChooseReplicaAsync(model.Description.Name);
-        return (await grains.GetGrain<IReplicaGrain>(replica.ToString()).EvaluateAsync(spec, cancellationToken)).Rows;
+        return await grains.GetGrain<IReplicaGrain>(replica.ToString()).EvaluateAsync(spec, cancellationToken);
     }
 
-    static HeadDescription FindHead(ModelDescription model, string name)
+    /// <summary>The replica finds the head and says which it was: heads come and go, and what this gateway knows of them may be old.</summary>
+    async Task<(float[][] Rows, HeadDescription Head)> ClassifyAsync(ServedModel model, int[][] images, string head, CancellationToken cancellationToken)
     {
-        if (model.Heads.Length == 0)
+        var spec = new EvaluationSpec { Images = images, Kind = EvaluationKind.Classify, Head = head };
+        EvaluationResult result;
+        try
         {
-            throw new IgptException(IgptErrorCode.Unsupported, $"model '{model.Name}' has no classifier head: use Embed, or ask for a model that has one");
+            result = await EvaluateAsync(model, spec, cancellationToken);
+        }
+        catch (IgptException unknown) when (unknown.Code == IgptErrorCode.HeadNotFound)
+        {
+            // It may have asked a replica that the model's grain no longer tells of; those it tells of now have every head.
+            await models.ReplicasAsync(model.Description.Name, isFresh: true);
+            result = await EvaluateAsync(model, spec, cancellationToken);
         }
 
-        return name.Length == 0 ? model.Heads[0] : Array.Find(model.Heads, head => head.Name == name) ?? throw new IgptException(
-            IgptErrorCode.HeadNotFound, $"model '{model.Name}' has no head '{name}'; it has {string.Join(", ", model.Heads.Select(head => $"'{head.Name}'"))}")
-        {
-            Field = "head",
-        };
+        return (result.Rows, result.Head!);
     }
 
     static Classification Classification(float[] logits, HeadDescription head, int shown)

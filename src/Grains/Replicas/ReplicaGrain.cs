@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using IgptCluster.Contracts;
 using IgptCluster.Engine;
+using IgptCluster.Grains.Heads;
 using IgptCluster.Grains.Placement;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
@@ -16,11 +17,13 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
     static readonly TimeSpan OverloadRetry = TimeSpan.FromSeconds(1);
 
     ReplicaId _id;
+    ReplicaHeads _heads = new(default);
     ReplicaEngine? _engine;
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _id = ReplicaId.Parse(this.GetPrimaryKeyString());
+        _heads = new ReplicaHeads(_id);
         _engine = host.Start(_id);
         LogStarted(_id, _engine.Device);
         return Task.CompletedTask;
@@ -54,6 +57,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
                 : load.Draining ? ReplicaState.Draining : ReplicaState.Ready,
             Message = fault,
             ModelVersion = engine.Loaded.IsCompletedSuccessfully ? engine.Loaded.Result.Description.Version : "",
+            HeadsVersion = _heads.Version,
             Silo = silo.Name,
             SiloAddress = silo.SiloAddress.ToParsableString(),
             Device = engine.Device,
@@ -66,7 +70,15 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         });
     }
 
-    public Task<ModelDescription> DescribeAsync() => Task.FromResult(Model.Description);
+    public Task<ModelDescription> DescribeAsync() => Task.FromResult(_heads.Describe(Model));
+
+    public Task<HeadStamp[]> GetHeadStampsAsync() => Task.FromResult(_heads.Stamps);
+
+    public Task<HeadChange?> GetHeadAsync(string name) => Task.FromResult(_heads.Change(name));
+
+    public Task<string> ChangeHeadAsync(HeadChange change) => Task.FromResult(_heads.Apply(change));
+
+    public Task<string> CompleteHeadsAsync() => Task.FromResult(_heads.Complete());
 
     public Task RetireAsync()
     {
@@ -84,7 +96,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
     public async Task<Contracts.EvaluationResult> EvaluateAsync(EvaluationSpec spec, CancellationToken cancellationToken = default)
     {
         LoadedModel model = Model;
-        LinearHead? head = spec.Kind == EvaluationKind.Classify ? FindHead(model, spec.Head) : null;
+        LinearHead? head = spec.Kind == EvaluationKind.Classify ? _heads.Find(model, spec.Head) : null;
         int layer = head?.Description.Layer ?? spec.Layer;
         var sequences = new List<(SequenceId Id, Task<Engine.EvaluationResult> Result)>(spec.Images.Length);
         try
@@ -95,7 +107,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             }
 
             Engine.EvaluationResult[] results = await Task.WhenAll(sequences.Select(sequence => sequence.Result)).WaitAsync(cancellationToken);
-            return new Contracts.EvaluationResult([.. results.Select(result => Row(spec.Kind, result, head))]);
+            return new Contracts.EvaluationResult([.. results.Select(result => Row(spec.Kind, result, head))], head?.Description);
         }
         catch (EngineStoppedException stopped)
         {
@@ -231,19 +243,6 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             },
             _ => new IgptException(IgptErrorCode.NoReplica, $"replica {_id} has failed: {load.Fault}") { RetryAfter = LoadingRetry },
         };
-    }
-
-    LinearHead FindHead(LoadedModel model, string name)
-    {
-        if (model.Heads.Count == 0)
-        {
-            throw new IgptException(IgptErrorCode.Unsupported, $"model '{_id.Model}' has no classifier head: use Embed, or ask for a model that has one");
-        }
-
-        return name.Length == 0 ? model.Heads[0] : model.Heads.FirstOrDefault(head => head.Description.Name == name)
-            ?? throw new IgptException(
-                IgptErrorCode.HeadNotFound,
-                $"model '{_id.Model}' has no head '{name}'; it has {string.Join(", ", model.Heads.Select(head => $"'{head.Description.Name}'"))}");
     }
 
     static float[] Row(EvaluationKind kind, Engine.EvaluationResult result, LinearHead? head) => kind switch

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using IgptCluster.Contracts;
 using IgptCluster.Grains.Replicas;
 using IgptCluster.Imaging;
@@ -20,6 +21,8 @@ internal static class CheckpointLoader
         try
         {
             CheckProcessor(checkpoint);
+            _ = ProbeLayer(checkpoint);
+            _ = HeadFiles.Load(checkpoint, OwnHeads(checkpoint));
             return checkpoint;
         }
         catch
@@ -34,13 +37,14 @@ internal static class CheckpointLoader
     /// <param name="name">Name to serve it by.</param>
     /// <param name="device">Where to put them.</param>
     /// <param name="dtype">Data type to compute in.</param>
-    /// <exception cref="CheckpointException">A weight is not finite.</exception>
+    /// <exception cref="CheckpointException">A weight is not finite, or a head file breaks a rule.</exception>
     internal static (ImageGpt Network, LoadedModel Model) Load(Checkpoint checkpoint, string name, Device device, ScalarType dtype)
     {
         var network = new ImageGpt(checkpoint.Config, checkpoint.Architecture, weight => checkpoint.Load(weight, ScalarType.Float32), device, dtype);
         try
         {
-            LinearHead[] heads = checkpoint.Architecture == ImageGptArchitecture.ImageClassification ? [Head(checkpoint)] : [];
+            LinearHead[] own = checkpoint.Architecture == ImageGptArchitecture.ImageClassification ? [Head(checkpoint)] : [];
+            LinearHead[] heads = [.. own, .. HeadFiles.Load(checkpoint, OwnHeads(checkpoint))];
             return (network, new LoadedModel(Describe(checkpoint, name, heads), heads));
         }
         catch
@@ -56,13 +60,11 @@ internal static class CheckpointLoader
         return new ModelDescription
         {
             Name = name,
-            Version = checkpoint.ComputeVersion(),
+            Version = HeadFiles.Version(checkpoint),
             ConfigJson = checkpoint.ConfigJson,
             PreprocessorJson = checkpoint.PreprocessorJson ?? "",
             Card = checkpoint.Card ?? "",
-
-            // Two thirds up: the best layer of the paper's linear probes (16 of 24).
-            ProbeLayer = config.LayerCount * 2 / 3,
+            ProbeLayer = ProbeLayer(checkpoint),
             Heads = [.. heads.Select(head => head.Description)],
             VocabularySize = config.VocabSize,
             PositionCount = config.PositionCount,
@@ -71,6 +73,26 @@ internal static class CheckpointLoader
             CanGenerate = checkpoint.Architecture == ImageGptArchitecture.CausalImageModeling,
         };
     }
+
+    /// <summary>
+    /// config.json's <c>probe_layer</c>, a field of this project that Hugging Face ignores: where a linear probe found most. Without it two thirds
+    /// up, the best layer of the paper's linear probes (16 of 24).
+    /// </summary>
+    static int ProbeLayer(Checkpoint checkpoint)
+    {
+        int layers = checkpoint.Config.LayerCount;
+        using JsonDocument config = JsonDocument.Parse(checkpoint.ConfigJson.TrimStart('\uFEFF'));
+        if (!config.RootElement.TryGetProperty("probe_layer", out JsonElement given))
+        {
+            return layers * 2 / 3;
+        }
+
+        return given.ValueKind == JsonValueKind.Number && given.TryGetInt32(out int layer) && layer >= 0 && layer <= layers
+            ? layer
+            : throw new CheckpointException($"config.json: probe_layer: must be a whole number, 0 … n_layer = {layers}; given {given.GetRawText()}");
+    }
+
+    static string[] OwnHeads(Checkpoint checkpoint) => checkpoint.Architecture == ImageGptArchitecture.ImageClassification ? [ClassifierHead] : [];
 
     /// <summary>ImageGPTForImageClassification's own head: its score matrix on the mean of the last hidden state.</summary>
     static LinearHead Head(Checkpoint checkpoint)

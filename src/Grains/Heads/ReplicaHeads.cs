@@ -1,0 +1,99 @@
+using IgptCluster.Contracts;
+using IgptCluster.Grains.Replicas;
+
+namespace IgptCluster.Grains.Heads;
+
+/// <summary>A replica's classifier heads: those of its checkpoint, and those that clients put. One thread at a time.</summary>
+/// <param name="replica">The replica, for messages.</param>
+internal sealed class ReplicaHeads(ReplicaId replica)
+{
+    const int NamesShown = 20;
+    static readonly TimeSpan LateRetry = TimeSpan.FromSeconds(1);
+
+    readonly HeadTable _put = new();
+    bool _isComplete;
+
+    /// <summary>As <see cref="ReplicaStatus.HeadsVersion"/>.</summary>
+    public string Version => _isComplete ? _put.Version : "";
+
+    /// <summary>Which changes it has.</summary>
+    public HeadStamp[] Stamps => _put.Stamps;
+
+    /// <summary>The last change of a put head; null if there was none.</summary>
+    public HeadChange? Change(string name) => _put.Find(name);
+
+    /// <summary>Puts or deletes a head.</summary>
+    /// <returns>The <see cref="Version"/> from here on.</returns>
+    public string Apply(HeadChange change)
+    {
+        _put.Apply(change);
+        return Version;
+    }
+
+    /// <summary>The model's grain has given all heads there are.</summary>
+    /// <returns>The <see cref="Version"/> from here on.</returns>
+    public string Complete()
+    {
+        _isComplete = true;
+        return Version;
+    }
+
+    /// <summary>The model with all its heads.</summary>
+    /// <param name="model">As its checkpoint was loaded.</param>
+    public ModelDescription Describe(LoadedModel model) => model.Description with
+    {
+        Heads =
+        [
+            .. model.Heads.Select(head => head.Description with { IsReadOnly = true }),
+            .. _put.Heads.Where(put => Own(model, put.Name) is null).Select(put => put.Head!.ToDescription()),
+        ],
+        HeadsVersion = Version,
+    };
+
+    /// <summary>The head of a name; empty for the first, which is the default.</summary>
+    /// <param name="model">As its checkpoint was loaded.</param>
+    /// <param name="name">What the client asked for.</param>
+    /// <exception cref="IgptException">HeadNotFound; Unsupported if the model has none at all; NoReplica if it may only not have been given it yet.</exception>
+    public LinearHead Find(LoadedModel model, string name)
+    {
+        if (Own(model, name) is { } own)
+        {
+            return own;
+        }
+
+        HeadSpec? put = name.Length > 0 ? _put.Find(name)?.Head : _put.Heads is [HeadChange first, ..] ? first.Head : null;
+        return put is null ? throw Missing(model, name) : Fitting(model, put);
+    }
+
+    static LinearHead? Own(LoadedModel model, string name) =>
+        name.Length > 0 ? model.Heads.FirstOrDefault(head => head.Description.Name == name) : model.Heads is [LinearHead first, ..] ? first : null;
+
+    /// <summary>Replicas of another version may be of another size: a head put for those cannot be read here.</summary>
+    static LinearHead Fitting(LoadedModel model, HeadSpec head)
+    {
+        (int layers, int width) = (model.Description.LayerCount, model.Description.EmbeddingSize);
+        return HeadRules.Fits(head, layers, width)
+            ? new LinearHead(head.ToDescription(), head.Weight, head.Bias)
+            : throw new IgptException(
+                IgptErrorCode.Unsupported,
+                $"head '{head.Name}' was put for another version of model '{model.Description.Name}': it does not fit {layers} layers of {width}; put it again");
+    }
+
+    IgptException Missing(LoadedModel model, string name)
+    {
+        if (!_isComplete)
+        {
+            return new IgptException(IgptErrorCode.NoReplica, $"replica {replica} has not been given its model's heads yet: try again in a moment") { RetryAfter = LateRetry };
+        }
+
+        string[] names = [.. Describe(model).Heads.Select(head => $"'{head.Name}'")];
+        string rest = names.Length > NamesShown ? $" and {names.Length - NamesShown} more" : "";
+        return name.Length == 0
+            ? new IgptException(IgptErrorCode.Unsupported, $"model '{replica.Model}' has no classifier head: use Embed, put a head with PutHead, or ask for a model that has one")
+            : new IgptException(
+                IgptErrorCode.HeadNotFound, $"model '{replica.Model}' has no head '{name}'; it has {(names.Length > 0 ? string.Join(", ", names.Take(NamesShown)) + rest : "none")}")
+            {
+                Field = "head",
+            };
+    }
+}

@@ -1,0 +1,106 @@
+using System.Security.Cryptography;
+using System.Text;
+using Google.Protobuf;
+using IgptCluster.Contracts;
+using IgptCluster.Grains.Replicas;
+using IgptCluster.Model;
+using IgptCluster.Protocol.V1;
+
+namespace IgptCluster.Silo.Replicas;
+
+/// <summary>The classifier heads of a checkpoint folder, <c>heads/*.json</c>: each the JSON form of a PutHeadRequest.</summary>
+internal static class HeadFiles
+{
+    const string Subfolder = "heads";
+    const long MaxBytes = 512 << 20;
+
+    /// <summary>Reads and checks a folder's heads.</summary>
+    /// <param name="checkpoint">The folder's checkpoint.</param>
+    /// <param name="taken">Names that are not free.</param>
+    /// <returns>The heads in the order of their files' names.</returns>
+    /// <exception cref="CheckpointException">Files break rules: all of them are named.</exception>
+    internal static LinearHead[] Load(Checkpoint checkpoint, params string[] taken)
+    {
+        var problems = new List<string>();
+        var heads = new List<LinearHead>();
+        foreach (string path in Paths(checkpoint))
+        {
+            HeadSpec? head = Read(path, problems);
+            FieldViolation[] broken = head is null ? [] : [.. HeadRules.Violations(head, checkpoint.Config.LayerCount, checkpoint.Config.EmbeddingSize)];
+            problems.AddRange(broken.Select(one => $"{Shown(path)}: {one}"));
+            if (head is null || broken.Length > 0)
+            {
+                continue;
+            }
+
+            if (taken.Contains(head.Name) || heads.Exists(other => other.Description.Name == head.Name))
+            {
+                problems.Add($"{Shown(path)}: head: the checkpoint has another head '{head.Name}'; give this one another name");
+                continue;
+            }
+
+            heads.Add(new LinearHead(head.ToDescription(), head.Weight, head.Bias));
+        }
+
+        return problems.Count == 0 ? [.. heads] : throw new CheckpointException(string.Join("; ", problems));
+    }
+
+    /// <summary>The version of a checkpoint with its heads: the weights' alone if there are none.</summary>
+    /// <param name="checkpoint">The folder's checkpoint.</param>
+    internal static string Version(Checkpoint checkpoint)
+    {
+        string weights = checkpoint.ComputeVersion();
+        string[] paths = Paths(checkpoint);
+        if (paths.Length == 0)
+        {
+            return weights;
+        }
+
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes(weights));
+        foreach (string path in paths)
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes($"\n{Path.GetFileName(path)}\n"));
+            hash.AppendData(SHA256.HashData(File.ReadAllBytes(path)));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+    }
+
+    static string[] Paths(Checkpoint checkpoint)
+    {
+        string folder = Path.Combine(checkpoint.Folder, Subfolder);
+        return Directory.Exists(folder) ? [.. Directory.EnumerateFiles(folder, "*.json").Order(StringComparer.Ordinal)] : [];
+    }
+
+    static HeadSpec? Read(string path, List<string> problems)
+    {
+        if (new FileInfo(path).Length > MaxBytes)
+        {
+            problems.Add($"{Shown(path)}: a head file has at most {MaxBytes:N0} bytes; given {new FileInfo(path).Length:N0}");
+            return null;
+        }
+
+        try
+        {
+            using StreamReader reader = File.OpenText(path);
+            PutHeadRequest file = JsonParser.Default.Parse<PutHeadRequest>(reader);
+            return new HeadSpec
+            {
+                Name = file.Head.Length > 0 ? file.Head : Path.GetFileNameWithoutExtension(path),
+                Layer = (int)Math.Min(file.Layer, int.MaxValue),
+                Labels = [.. file.Labels],
+                Weight = [.. file.Weight],
+                Bias = [.. file.Bias],
+            };
+        }
+        catch (IOException failure)
+        {
+            // Protobuf's exceptions are of this kind too.
+            problems.Add($"{Shown(path)}: is not a head file (the JSON form of PutHeadRequest): {failure.Message}");
+            return null;
+        }
+    }
+
+    static string Shown(string path) => $"{Subfolder}/{Path.GetFileName(path)}";
+}
