@@ -5,7 +5,6 @@ using IgptCluster.Model;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Finetuning;
 using IgptCluster.Training.Runs;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Training.Commands;

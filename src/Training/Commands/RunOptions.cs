@@ -21,6 +21,7 @@ internal sealed class RunOptions
     readonly Option<int> _batch = CommandRun.Whole("--batch", "Images of a batch.", 8, 1, 65_536);
     readonly Option<int> _accumulation = CommandRun.Whole("--accumulate", "Batches whose gradients make one step.", 1, 1, 100_000);
     readonly Option<double> _learningRate;
+    readonly Option<double> _embeddingRate = CommandRun.Number("--embedding-rate", "Learning rate of embeddings and heads, as a share of the others'.", 0.2, 0, 100);
     readonly Option<int> _warmup = CommandRun.Whole("--warmup", "Steps of linear warm-up; a cosine down to 0 follows.", 100, 0, int.MaxValue);
     readonly Option<double> _weightDecay = CommandRun.Number("--weight-decay", "Decay of matrices.", 0.01, 0, 1);
     readonly Option<double> _clip = CommandRun.Number("--clip", "Largest norm of gradients.", 1, 1e-6, 1e6);
@@ -40,7 +41,7 @@ internal sealed class RunOptions
     {
         Option[] all =
         [
-            _data, _heldOut, _heldOutImages, _output, _resume, _steps, _batch, _accumulation, _learningRate, _warmup, _weightDecay, _clip, _dtype, _flip,
+            _data, _heldOut, _heldOutImages, _output, _resume, _steps, _batch, _accumulation, _learningRate, _embeddingRate, _warmup, _weightDecay, _clip, _dtype, _flip,
             _crop, _seed, _evaluateEvery, _saveEvery, _sampleEvery,
         ];
         foreach (Option option in all)
@@ -92,6 +93,7 @@ internal sealed class RunOptions
         BatchSize = parsed.GetValue(_batch),
         Accumulation = parsed.GetValue(_accumulation),
         LearningRate = parsed.GetValue(_learningRate),
+        EmbeddingRate = parsed.GetValue(_embeddingRate),
         WarmupSteps = parsed.GetValue(_warmup),
         WeightDecay = parsed.GetValue(_weightDecay),
         MaxGradientNorm = parsed.GetValue(_clip),

@@ -19,17 +19,21 @@ internal sealed class AdamW : IDisposable
     const double Epsilon = 1e-8;
 
     readonly IReadOnlyList<(string Name, Tensor Value)> _parameters;
-    readonly long _decayed; // the first so many values: matrices; embeddings, norms and biases follow
+    readonly long _decayed; // the first so many values: matrices
+    readonly long _slow; // the last so many values: embeddings and heads; norms and biases are between
     readonly double _weightDecay;
+    readonly double _embeddingRate;
 
     /// <summary>Takes parameters, whose gradients it asks for; they stay the caller's.</summary>
     /// <param name="parameters">Weights by name, of one number type.</param>
     /// <param name="weightDecay">Decay of matrices, per unit of learning rate, at least 0; embeddings, norms and biases do not decay.</param>
-    internal AdamW(IReadOnlyList<(string Name, Tensor Value)> parameters, double weightDecay)
+    /// <param name="embeddingRate">Learning rate of embeddings and heads, as a share of the others'.</param>
+    internal AdamW(IReadOnlyList<(string Name, Tensor Value)> parameters, double weightDecay, double embeddingRate)
     {
-        _weightDecay = weightDecay;
-        _parameters = [.. parameters.OrderBy(parameter => !Decays(parameter.Name))];
+        (_weightDecay, _embeddingRate) = (weightDecay, embeddingRate);
+        _parameters = [.. parameters.OrderBy(parameter => Decays(parameter.Name) ? 0 : IsSlow(parameter.Name) ? 2 : 1)];
         _decayed = _parameters.Where(parameter => Decays(parameter.Name)).Sum(parameter => parameter.Value.NumberOfElements);
+        _slow = _parameters.Where(parameter => IsSlow(parameter.Name)).Sum(parameter => parameter.Value.NumberOfElements);
         using DisposeScope scope = NewDisposeScope();
         Weights = cat([.. _parameters.Select(parameter => parameter.Value.to_type(ScalarType.Float32).flatten())]).cpu().DetachFromDisposeScope();
         Mean = zeros_like(Weights).DetachFromDisposeScope();
@@ -77,7 +81,11 @@ internal sealed class AdamW : IDisposable
         Weights.narrow(0, 0, _decayed).mul_(decay);
         Mean.mul_(beta1).add_(gradient, rest1);
         Square.mul_(beta2).addcmul_(gradient, gradient, rest2);
-        Weights.addcdiv_(Mean, Square.sqrt().mul_(root).add_(epsilon, one), rate);
+        Tensor deviation = Square.sqrt().mul_(root).add_(epsilon, one);
+        using Scalar slowRate = -learningRate * _embeddingRate / (1 - Math.Pow(Beta1, step));
+        long fast = Weights.NumberOfElements - _slow;
+        Weights.narrow(0, 0, fast).addcdiv_(Mean.narrow(0, 0, fast), deviation.narrow(0, 0, fast), rate);
+        Weights.narrow(0, fast, _slow).addcdiv_(Mean.narrow(0, fast, _slow), deviation.narrow(0, fast, _slow), slowRate);
         Publish();
         return norm;
     }
@@ -122,6 +130,9 @@ internal sealed class AdamW : IDisposable
         Mean.Dispose();
         Square.Dispose();
     }
+
+    // Their rows are small against a step of the others' rate, which would wash away what they begin with.
+    static bool IsSlow(string name) => !name.StartsWith("h.", StringComparison.Ordinal) && !name.StartsWith("ln_", StringComparison.Ordinal);
 
     static bool Decays(string name) => name.StartsWith("h.", StringComparison.Ordinal) && name.EndsWith(".weight", StringComparison.Ordinal) && !name.Contains("ln_", StringComparison.Ordinal);
 }

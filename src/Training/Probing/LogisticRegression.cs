@@ -34,14 +34,14 @@ internal static class LogisticRegression
         Tensor wide = features.to_type(ScalarType.Float64);
         Tensor mean = wide.mean([0]);
         Tensor deviation = wide.std(0, unbiased: false).clamp_min(SmallestDeviation);
-        Tensor x = wide.sub(mean, One).div(deviation); // [N, W]
+        Tensor x = wide.add(mean.neg(), One).div(deviation); // [N, W]
         Tensor target = one_hot(tensor(Array.ConvertAll(labels, label => (long)label)), classes).to_type(ScalarType.Float64); // [N, C]
         int width = (int)features.shape[1];
         double[] best = Minimise(at => Evaluate(at, x, target, width, classes, penalty), (width + 1) * classes);
 
         // Back to features as they are: w/σ, and what the means add.
         Tensor weight = tensor(best, [width + 1, classes]).narrow(0, 0, width).t().div(deviation); // [C, W]
-        Tensor bias = tensor(best, [width + 1, classes]).select(0, width).sub(weight.matmul(mean), One); // [C]
+        Tensor bias = tensor(best, [width + 1, classes]).select(0, width).add(weight.matmul(mean).neg(), One); // [C]
         return new LinearClassifier(
             weight.to_type(ScalarType.Float32).contiguous().data<float>().ToArray(), bias.to_type(ScalarType.Float32).data<float>().ToArray(), width);
     }
@@ -79,7 +79,7 @@ internal static class LogisticRegression
         double value = (-logProbabilities.mul(target).sum().item<double>() / count) + (penalty / 2 * weight.mul(weight).sum().item<double>());
         using Scalar share = 1 / count;
         using Scalar strength = penalty;
-        Tensor error = logProbabilities.exp().sub(target, One).mul(share); // [N, C]
+        Tensor error = logProbabilities.exp().add(target.neg(), One).mul(share); // [N, C]
         Tensor gradient = cat([x.t().matmul(error).add(weight.mul(strength), One), error.sum(0, keepdim: true)], 0);
         return (value, Vector<double>.Build.DenseOfArray(gradient.contiguous().data<double>().ToArray()));
     }

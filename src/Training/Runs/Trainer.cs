@@ -30,7 +30,7 @@ internal sealed class Trainer : IDisposable
     internal Trainer(ImageGpt network, IReadOnlyList<(string Name, Tensor Value)> parameters, TrainingPlan plan, TokenDataset data, Func<Batch, Tensor> loss)
     {
         (_network, _plan, _data, _loss) = (network, plan, data, loss);
-        _optimizer = new AdamW(parameters, plan.WeightDecay);
+        _optimizer = new AdamW(parameters, plan.WeightDecay, plan.EmbeddingRate);
         _learningRate = new LearningRate(plan.LearningRate, plan.WarmupSteps, plan.Steps);
         _order = new BatchOrder(data.Count, plan.Seed);
         _augmentation = new Augmentation(plan.Flip, plan.CropPadding, plan.Seed);

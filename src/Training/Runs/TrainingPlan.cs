@@ -24,6 +24,9 @@ internal sealed record TrainingPlan
     /// <summary>Highest learning rate.</summary>
     public required double LearningRate { get; init; }
 
+    /// <summary>Learning rate of embeddings and heads, as a share of the others'.</summary>
+    public required double EmbeddingRate { get; init; }
+
     /// <summary>Steps of linear warm-up.</summary>
     public required long WarmupSteps { get; init; }
 
