@@ -37,7 +37,7 @@ internal sealed class FinetuneCommand : Command
         processor.RequireFit(config.VocabSize - 1, config.PositionCount);
         TokenDataset training = _run.Training(parsed, processor, cancellationToken);
         TokenDataset? heldOut = _run.HeldOut(parsed, processor, training, cancellationToken);
-        var weights = new StartWeights(config, start.Architecture, processor.Palette, start, settings.Plan.Seed);
+        var weights = new StartWeights(config, start.Architecture, processor, start, settings.Plan.Seed);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{weights.Count:N0} weights; {training.Count:N0} images of {training.Classes.Count} classes, {settings.Plan.Steps:N0} steps of {settings.Plan.ImagesPerStep}"));
         var network = new ImageGpt(config, start.Architecture, weights.Load, CPU, settings.Plan.ScalarType);
         using Tensor score = new RandomWeights(config, settings.Plan.Seed).Make(new WeightShape(WeightLayout.ClassifierHead, [training.Classes.Count, config.EmbeddingSize]));

@@ -40,7 +40,7 @@ internal sealed class PretrainCommand : Command
         processor.RequireFit(config.VocabSize - 1, config.PositionCount);
         TokenDataset training = _run.Training(parsed, processor, cancellationToken);
         TokenDataset? heldOut = _run.HeldOut(parsed, processor, training, cancellationToken);
-        var weights = new StartWeights(config, ImageGptArchitecture.CausalImageModeling, processor.Palette, start, settings.Plan.Seed);
+        var weights = new StartWeights(config, ImageGptArchitecture.CausalImageModeling, processor, start, settings.Plan.Seed);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{weights.Count:N0} weights, {config.LayerCount} layers of {config.EmbeddingSize}; {training.Count:N0} images, {settings.Plan.Steps:N0} steps of {settings.Plan.ImagesPerStep}"));
         var network = new ImageGpt(config, ImageGptArchitecture.CausalImageModeling, weights.Load, CPU, settings.Plan.ScalarType);
         using var task = new PretrainTask(network, settings.Plan, processor, json, heldOut);

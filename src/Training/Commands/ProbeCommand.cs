@@ -49,7 +49,7 @@ internal sealed class ProbeCommand : Command
         test.RequireClasses(training.Classes, parsed.GetRequiredValue(_test).FullName);
 
         using ImageGpt network = ModelFiles.Network(checkpoint);
-        var untrained = new StartWeights(checkpoint.Config, checkpoint.Architecture, processor.Palette, null, seed);
+        var untrained = new StartWeights(checkpoint.Config, checkpoint.Architecture, processor, null, seed);
         using ImageGpt? random = parsed.GetValue(_random) ? new ImageGpt(checkpoint.Config, checkpoint.Architecture, untrained.Load) : null;
         (ProbeReport report, HeadFile head) = new ProbeRun(training, test, processor, seed).Probe(network, probed, random, parsed.GetRequiredValue(_name), cancellationToken);
         string folder = Directory.CreateDirectory(parsed.GetRequiredValue(_output).FullName).FullName;
