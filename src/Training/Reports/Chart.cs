@@ -61,7 +61,8 @@ internal sealed class Chart : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _plot.Dispose();
 
-    static void Prepare()
+    /// <summary>Brings the font; needed before any plot is made.</summary>
+    internal static void Prepare()
     {
         lock (Preparing)
         {

@@ -1,0 +1,11 @@
+using System.Runtime.CompilerServices;
+using IgptCluster.Model;
+
+namespace IgptCluster.Training.Tests;
+
+/// <summary>Lets IGPT_LIBTORCH choose the tests' libtorch too, before any test touches TorchSharp.</summary>
+static class LibTorchSetup
+{
+    [ModuleInitializer]
+    internal static void Prepare() => LibTorch.Prepare();
+}
