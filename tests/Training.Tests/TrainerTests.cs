@@ -69,6 +69,29 @@ public sealed class TrainerTests
         Assert.Contains("LearningRate: 0.01, 0.5", other.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Lock_HeldByAnother_IsRefused()
+    {
+        using var folder = new TemporaryFolder();
+        var state = new TrainingFolder(folder.Path);
+        using (state.Lock())
+            Assert.Contains("another igpt-train", Assert.Throws<DataException>(() => state.Lock()).Message, StringComparison.Ordinal);
+        state.Lock().Dispose();
+    }
+
+    [Fact]
+    public void Restore_FewerStepsThanAreTaken_IsRefused()
+    {
+        using var folder = new TemporaryFolder();
+        var state = new TrainingFolder(folder.Path);
+        state.Begin(Tiny.Plan());
+        Losses(Tiny.Plan(), 3, end: state.Save);
+        state.RequireSame(Tiny.Plan(steps: 100));
+        Losses(Tiny.Plan(steps: 100), 1, begin: state.Restore);
+        DataException tooFew = Assert.Throws<DataException>(() => Losses(Tiny.Plan(steps: 2), 1, begin: state.Restore));
+        Assert.Contains("3 steps are taken", tooFew.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(16)]

@@ -54,7 +54,7 @@ internal sealed class EvalCommand : Command
         string folder = Directory.CreateDirectory(parsed.GetRequiredValue(_output).FullName).FullName;
         using ImageGpt network = ModelFiles.Network(checkpoint);
         var results = new EvaluationResults { Images = data.Count };
-        if (generates)
+        if (generates && head is null)
             results = MeasureLoss(results, network, data, processor, parsed, cancellationToken);
         if (classifies)
             results = MeasureClasses(results, network, head, data, path, folder, cancellationToken);

@@ -12,10 +12,10 @@ internal static class LossCurve
     {
         LogEntry[] steps = [.. entries.Where(entry => entry.Loss is not null)];
         LogEntry[] looks = [.. entries.Where(entry => entry.HeldOutLoss is not null)];
-        using var chart = new Chart("Training", "step", "loss, nats per token");
+        using var chart = new Chart("Training", "step", steps.Any(entry => entry.BitsPerDim is null) ? "loss" : "loss, nats per token");
         chart.AddLine("", [.. steps.Select(entry => ((double)entry.Step, entry.Loss!.Value))], faint: true);
         chart.AddLine("training", Smooth(steps));
-        chart.AddLine("held out", [.. looks.Select(entry => ((double)entry.Step, entry.HeldOutLoss!.Value))], markers: true);
+        chart.AddLine(steps.Any(entry => entry.BitsPerDim is null) ? "held out, next pixel" : "held out", [.. looks.Select(entry => ((double)entry.Step, entry.HeldOutLoss!.Value))], markers: true);
         return chart.Draw();
     }
 

@@ -39,6 +39,9 @@ internal sealed class Trainer : IDisposable
     /// <summary>Steps taken.</summary>
     internal long StepsTaken { get; private set; }
 
+    /// <summary>Steps to take in all.</summary>
+    internal long Steps => _plan.Steps;
+
     /// <summary>Master weights and state.</summary>
     internal AdamW Optimizer => _optimizer;
 

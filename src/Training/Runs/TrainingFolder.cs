@@ -21,22 +21,37 @@ internal sealed class TrainingFolder(string folder)
     /// <summary>Whether there is a state to resume from.</summary>
     internal bool HasState => File.Exists(_state) && File.Exists(_plan);
 
-    /// <summary>Writes the plan.</summary>
+    /// <summary>Keeps other processes from training into the folder until it is disposed.</summary>
+    /// <exception cref="DataException">Another process does.</exception>
+    internal FileStream Lock()
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(_plan)!);
+        try
+        {
+            return new FileStream(Path.Combine(folder, "training", "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException busy)
+        {
+            throw new DataException($"{folder}: another igpt-train is training into this folder: wait for it, stop it, or name another folder", busy);
+        }
+    }
+
+    /// <summary>Writes the plan, the first or one with another number of steps.</summary>
     internal void Begin(TrainingPlan plan)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(_plan)!);
         File.WriteAllText(_plan, plan.ToJson() + "\n");
     }
 
-    /// <summary>Requires that the training goes on as it began.</summary>
+    /// <summary>Requires that the training goes on as it began. Its number of steps alone may change: the learning rate then follows the new one's curve.</summary>
     /// <exception cref="DataException">There is no state, or the plan differs.</exception>
     internal void RequireSame(TrainingPlan plan)
     {
         if (!HasState)
             throw new DataException($"{folder}: there is no training to resume (training/plan.json and training/state.bin): leave out --resume to begin one");
-        string[] differences = [.. TrainingPlan.FromJson(File.ReadAllText(_plan)).DifferencesTo(plan)];
+        string[] differences = [.. (TrainingPlan.FromJson(File.ReadAllText(_plan)) with { Steps = plan.Steps }).DifferencesTo(plan)];
         if (differences.Length > 0)
-            throw new DataException($"{_plan}: a training is resumed with the options it began with; they differ (began, given): {string.Join("; ", differences)}");
+            throw new DataException($"{_plan}: a training is resumed with the options it began with, but for --steps; they differ (began, given): {string.Join("; ", differences)}");
     }
 
     /// <summary>Writes the state.</summary>
@@ -82,6 +97,8 @@ internal sealed class TrainingFolder(string folder)
                 MemoryMarshal.Cast<byte, float>(bytes).CopyTo(MemoryMarshal.Cast<byte, float>(vector.bytes));
             }
 
+            if (steps > trainer.Steps)
+                throw new DataException($"{folder}: {steps:N0} steps are taken already; --steps must be at least as many; given {trainer.Steps:N0}");
             trainer.ContinueAfter(steps);
         }
         catch (EndOfStreamException end)

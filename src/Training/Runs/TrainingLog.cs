@@ -64,7 +64,7 @@ internal sealed record LogEntry
     /// <summary>The step, from 1; 0 for a look at held-out images before the first.</summary>
     public required long Step { get; init; }
 
-    /// <summary>Mean loss of the step's images before it, nats per token; null for a look at held-out images.</summary>
+    /// <summary>Mean loss of the step's images before it: nats per token, or fine-tuning's joint loss; null for a look at held-out images.</summary>
     public double? Loss { get; init; }
 
     /// <summary>Mean loss of held-out images after the step, nats per token.</summary>

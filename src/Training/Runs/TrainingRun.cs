@@ -22,11 +22,11 @@ internal sealed class TrainingRun(RunSettings settings, ITrainingTask task, Toke
     /// <exception cref="DataException">The state to resume does not fit, or training diverged.</exception>
     internal void Train(CancellationToken cancellationToken)
     {
+        using FileStream only = _state.Lock();
         using var trainer = new Trainer(task.Network, task.Parameters, Plan, data, task.Loss);
         if (settings.Resume)
             _state.Restore(trainer);
-        else
-            _state.Begin(Plan);
+        _state.Begin(Plan);
         using var log = new TrainingLog(settings.Folder, trainer.StepsTaken);
         using var progress = new ProgressLine("Training", Plan.Steps, trainer.StepsTaken);
         if (!settings.Resume)
@@ -53,9 +53,11 @@ internal sealed class TrainingRun(RunSettings settings, ITrainingTask task, Toke
         progress.Note($"Trained {Plan.Steps:N0} steps: the checkpoint is in {settings.Folder}, the curve in loss.png, the history in log.jsonl");
     }
 
-    static void Report(StepReport report, double imagesPerSecond, TrainingLog log, ProgressLine progress)
+    void Report(StepReport report, double imagesPerSecond, TrainingLog log, ProgressLine progress)
     {
-        double bits = TrainingLog.BitsPerDim(report.Loss);
+        // A joint loss is no number of bits.
+        double? bits = Plan.Objective == TrainingObjective.Classify ? null : TrainingLog.BitsPerDim(report.Loss);
+        string unit = bits is null ? "" : string.Create(CultureInfo.InvariantCulture, $" nats per token, {bits:0.000} bits per dimension");
         log.Add(new LogEntry
         {
             Step = report.Step,
@@ -65,7 +67,7 @@ internal sealed class TrainingRun(RunSettings settings, ITrainingTask task, Toke
             GradientNorm = report.GradientNorm,
             ImagesPerSecond = imagesPerSecond,
         });
-        progress.Show(report.Step, string.Create(CultureInfo.InvariantCulture, $", loss {report.Loss:0.0000} nats per token, {bits:0.000} bits per dimension, {imagesPerSecond:0.0} images/s"));
+        progress.Show(report.Step, string.Create(CultureInfo.InvariantCulture, $", loss {report.Loss:0.0000}{unit}, {imagesPerSecond:0.0} images/s"));
     }
 
     void LookAtHeldOut(TrainingLog log, ProgressLine progress, long step)
