@@ -12,7 +12,7 @@ internal static class SiloCommand
     internal static RootCommand Create(Func<Dictionary<string, string?>, CancellationToken, Task<int>> serve, Func<Dictionary<string, string?>, CancellationToken, Task<int>> demo)
     {
         var isDemo = new Option<bool>("--demo") { Description = "Starts a one-machine cluster on free loopback ports, sends the sample images through it, writes demo/*.png and exits." };
-        var models = new Option<string[]>("--model") { Description = "Checkpoint folder to serve, as PATH or NAME=PATH; can be given several times. Default: the bundled random ones." };
+        var models = new Option<string[]>("--model") { Description = "Checkpoint folder to serve, as PATH or NAME=PATH; can be given several times. Default: the bundled ones." };
         (Option<string> Option, string Setting)[] settings =
         [
             (Setting("--device", "cpu, cuda or auto."), "Igpt:Device"),

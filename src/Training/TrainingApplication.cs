@@ -16,7 +16,7 @@ internal static class TrainingApplication
     {
         var root = new RootCommand("Makes and trains ImageGPT checkpoints.")
         {
-            InitCommand.Create(), ShapesCommand.Create(), PaletteCommand.Create(), new PretrainCommand(), new ProbeCommand(), new FinetuneCommand(), new EvalCommand(),
+            InitCommand.Create(), ShapesCommand.Create(), PaletteCommand.Create(), new PretrainCommand(), new ProbeCommand(), new FinetuneCommand(), new EvalCommand(), new ExportCommand(),
         };
         return root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = Interruption });
     }

@@ -12,7 +12,8 @@ namespace IgptCluster.EndToEnd.Tests;
 /// <summary>A real silo or gateway process on free loopback ports; killed by its own handle when disposed.</summary>
 internal sealed class ServerProcess : IAsyncDisposable
 {
-    static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(90);
+    // A busy machine is no failure.
+    static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
     readonly ConcurrentQueue<string> _output = new();
     readonly TaskCompletionSource<string> _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -76,11 +77,11 @@ internal sealed class ServerProcess : IAsyncDisposable
         DisposeHttpClient = true,
     });
 
-    /// <summary>Waits for a condition; fails by name, with the server's output, after 30 seconds.</summary>
+    /// <summary>Waits for a condition; fails by name, with the server's output, after <see cref="Limit"/>.</summary>
     public async Task UntilAsync(string what, Func<Task<bool>> condition)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(30));
+        limit.CancelAfter(Limit);
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         try
         {
@@ -91,7 +92,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            Assert.Fail($"not within 30 seconds: {what}\n{Output}");
+            Assert.Fail($"not within {Limit.TotalSeconds} seconds: {what}\n{Output}");
         }
     }
 
@@ -148,7 +149,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         Task exited = Process.WaitForExitAsync(TestContext.Current.CancellationToken);
         Task ready = GrpcAddress is null ? _ready.Task : AnswersAsync();
-        Task first = await Task.WhenAny(ready, exited, Task.Delay(StartLimit, TestContext.Current.CancellationToken));
+        Task first = await Task.WhenAny(ready, exited, Task.Delay(Limit, TestContext.Current.CancellationToken));
         Assert.True(first == ready, $"the server is not ready: {(first == exited ? $"it exited with {Process.ExitCode}" : "it takes too long")}\n{Output}");
         await ready;
     }

@@ -1,5 +1,6 @@
 using IgptCluster.Imaging;
 using IgptCluster.Model;
+using TorchSharp;
 
 namespace IgptCluster.Training.Tests;
 
@@ -27,10 +28,16 @@ public sealed class CommandTests
         await RunAsync("eval", "--model", folder["model"], "--head", folder["probe/shapes.json"], "--data", folder["shapes/test"], "--out", folder["head"]);
         await RunAsync("eval", "--model", folder["classifier"], "--data", folder["shapes/test"], "--out", folder["classes"]);
 
+        await RunAsync("export", "--model", folder["model"], "--head", folder["probe/shapes.json"], "--out", folder["export"]);
+
         foreach (string picture in new[] { "shapes/overview.png", "palette/palette.png", "palette/quantised.png", "model/loss.png", "model/samples/0000003.png", "probe/probe.png", "loss/completions.png", "head/confusion.png", "classes/confusion.png" })
             Assert.True(ImageDecoder.Decode(File.ReadAllBytes(folder[picture])).Width > 30, picture);
         using var pretrained = Checkpoint.Open(folder["model"]);
         Assert.Equal(ImageGptArchitecture.CausalImageModeling, pretrained.Architecture);
+        using var exported = Checkpoint.Open(folder["export"]);
+        Assert.Equal(torch.ScalarType.Float16, exported.Tensors["wte.weight"].DType);
+        Assert.Contains("\"probe_layer\"", exported.ConfigJson, StringComparison.Ordinal);
+        Assert.Equal(File.ReadAllText(folder["probe/shapes.json"]), File.ReadAllText(folder["export/heads/shapes.json"]));
         using var classifier = Checkpoint.Open(folder["classifier"]);
         Assert.Equal(ImageGptArchitecture.ImageClassification, classifier.Architecture);
         Assert.Contains("triangle", classifier.Config.Labels);

@@ -52,8 +52,8 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
         ListModelsResponse served = await _models.ListAsync(new ListModelsRequest(), cancellationToken: cancellationToken);
         foreach (Protocol.V1.Model model in served.Models)
         {
-            string kind = model.Heads.Count > 0 ? $"classifier of {model.Heads[0].Labels.Count} classes" : "generates and scores";
-            Console.WriteLine($"Model {model.Name}: {kind}; {model.Replicas.Count} replica(s) with {model.Replicas.Sum(replica => (int)replica.SlotsTotal)} KV slots");
+            string[] abilities = [.. model.CanGenerate ? ["generates and scores"] : Array.Empty<string>(), .. model.Heads.Select(head => $"head '{head.Name}' of {head.Labels.Count} classes")];
+            Console.WriteLine($"Model {model.Name}: {string.Join(", ", abilities)}; {model.Replicas.Count} replica(s) with {model.Replicas.Sum(replica => (int)replica.SlotsTotal)} KV slots");
         }
 
         if (served.Models.Any(model => model.Card.Contains("Random weights", StringComparison.Ordinal)))
@@ -63,9 +63,9 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
 
         Dictionary<string, byte[]> images = Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "assets", "images"), "*.png").Order()
             .ToDictionary(file => Path.GetFileNameWithoutExtension(file), File.ReadAllBytes);
-        if (served.Models.FirstOrDefault(model => model.Heads.Count > 0) is { } classifier)
+        foreach (Protocol.V1.Model classifier in served.Models.Where(model => model.Heads.Count > 0))
         {
-            await ClassifyAsync(classifier.Name, images, cancellationToken);
+            await ClassifyAsync(classifier, images, cancellationToken);
         }
 
         if (served.Models.FirstOrDefault(model => model.CanGenerate) is { } generator)
@@ -75,13 +75,13 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
         }
     }
 
-    async Task ClassifyAsync(string model, Dictionary<string, byte[]> images, CancellationToken cancellationToken)
+    async Task ClassifyAsync(Protocol.V1.Model model, Dictionary<string, byte[]> images, CancellationToken cancellationToken)
     {
-        var request = new ClassifyRequest { Model = model, TopK = 3, Images = { images.Values.Select(Encoded) } };
+        var request = new ClassifyRequest { Model = model.Name, TopK = 2, Images = { images.Values.Select(Encoded) } };
         ClassifyResponse response = await _client.ClassifyAsync(request, cancellationToken: cancellationToken);
         foreach ((string name, Classification result) in images.Keys.Zip(response.Results))
         {
-            Console.WriteLine($"Classified {name}: {string.Join(", ", result.Scores.Select(score => $"{score.Label} {score.Probability:P0}"))}");
+            Console.WriteLine($"Classified {name} by {model.Name}/{model.Heads[0].Name}: {string.Join(", ", result.Scores.Select(score => $"{score.Label} {score.Probability:P0}"))}");
         }
     }
 

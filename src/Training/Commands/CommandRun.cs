@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using IgptCluster.Imaging;
 using IgptCluster.Model;
 using IgptCluster.Training.Data;
@@ -10,6 +12,9 @@ internal static class CommandRun
 {
     /// <summary>The exit code of a command that was interrupted, as shells have it: 128 + SIGINT.</summary>
     internal const int Interrupted = 130;
+
+    /// <summary>JSON that people read.</summary>
+    internal static readonly JsonSerializerOptions Indented = new(JsonSerializerDefaults.Web) { WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     /// <summary>A whole number within limits.</summary>
     internal static Option<int> Whole(string name, string description, int otherwise, int least, int most)

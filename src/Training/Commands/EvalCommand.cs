@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using IgptCluster.Imaging;
 using IgptCluster.Model;
 using IgptCluster.Training.Data;
@@ -17,8 +16,6 @@ namespace IgptCluster.Training.Commands;
 internal sealed class EvalCommand : Command
 {
     const int BatchSize = 8;
-
-    static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     readonly Option<DirectoryInfo> _model = new("--model") { Description = "Checkpoint folder.", Required = true };
     readonly Option<DirectoryInfo> _data = new("--data") { Description = "Folder of images to measure on.", Required = true };
@@ -60,7 +57,7 @@ internal sealed class EvalCommand : Command
             results = MeasureClasses(results, network, head, data, path, folder, cancellationToken);
         if (parsed.GetValue(_sheet) > 0)
             DrawSheet(checkpoint, data, processor, parsed, folder);
-        File.WriteAllText(Path.Combine(folder, "eval.json"), JsonSerializer.Serialize(results, Json) + "\n");
+        File.WriteAllText(Path.Combine(folder, "eval.json"), JsonSerializer.Serialize(results, CommandRun.Indented) + "\n");
         Console.WriteLine($"Wrote eval.json{(classifies ? ", confusion.png" : "")}{(parsed.GetValue(_sheet) > 0 ? ", completions.png" : "")} to {folder}");
         return 0;
     }

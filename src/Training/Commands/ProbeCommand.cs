@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using IgptCluster.Imaging;
 using IgptCluster.Model;
 using IgptCluster.Training.Data;
@@ -54,7 +55,7 @@ internal sealed class ProbeCommand : Command
         (ProbeReport report, HeadFile head) = new ProbeRun(training, test, processor, seed).Probe(network, probed, random, parsed.GetRequiredValue(_name), cancellationToken);
         string folder = Directory.CreateDirectory(parsed.GetRequiredValue(_output).FullName).FullName;
         head.Write(Path.Combine(folder, $"{head.Head}.json"));
-        File.WriteAllText(Path.Combine(folder, "probe.json"), report.ToJson());
+        File.WriteAllText(Path.Combine(folder, "probe.json"), JsonSerializer.Serialize(report, CommandRun.Indented) + "\n");
         File.WriteAllBytes(Path.Combine(folder, "probe.png"), LayerChart.Draw(report));
         Print(report, head, folder);
         return 0;

@@ -1,13 +1,8 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
-
 namespace IgptCluster.Training.Probing;
 
 /// <summary>What <c>igpt-train probe</c> measured, written as probe.json. Accuracies are shares of test images, 0 to 1.</summary>
 internal sealed record ProbeReport
 {
-    static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
-
     /// <summary>Names of the classes.</summary>
     public required IReadOnlyList<string> Classes { get; init; }
 
@@ -37,9 +32,6 @@ internal sealed record ProbeReport
 
     /// <summary>Quantised pixels from the same few.</summary>
     public required double FewLabelsPixels { get; init; }
-
-    /// <summary>As JSON.</summary>
-    internal string ToJson() => JsonSerializer.Serialize(this, Json) + "\n";
 }
 
 /// <summary>One layer's probe.</summary>
