@@ -37,6 +37,25 @@ public sealed class NetworkOptionTests
     }
 
     [Fact]
+    public void Forward_Bidirectional_LetsEveryTokenSeeAllOthers()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using ImageGpt network = GoldenNetwork.Load("base-513");
+        ImageGptInput ids = new() { TokenIds = tensor(new long[] { 7, 3, 77, 4 }).unsqueeze(0), Bidirectional = true };
+        ImageGptInput otherEnd = ids with { TokenIds = tensor(new long[] { 7, 3, 77, 5 }).unsqueeze(0) };
+        Tensor first = FirstLogits(ids);
+        Assert.False(first.allclose(FirstLogits(otherEnd)));
+        Assert.True(FirstLogits(ids with { Bidirectional = false }).equal(FirstLogits(otherEnd with { Bidirectional = false })).all().item<bool>());
+
+        // The way step by step, which attentions are asked of, gives the same and sums to one over all tokens.
+        ImageGptOutput inFull = network.Forward(ids with { WantsAttentions = true });
+        RunnerFeeding.AssertClose(first.data<float>().ToArray(), inFull.Logits![0, 0].data<float>().ToArray(), "bidirectional logits", 1e-5f);
+        Assert.All(inFull.Attentions, attention => Assert.True(attention.min().item<float>() > 0 && attention.sum(-1).allclose(ones(1))));
+
+        Tensor FirstLogits(ImageGptInput input) => network.Forward(input).Logits![0, 0];
+    }
+
+    [Fact]
     public void Forward_RegressionHead_GivesMeanSquaredError()
     {
         using DisposeScope scope = NewDisposeScope();

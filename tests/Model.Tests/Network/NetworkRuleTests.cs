@@ -18,6 +18,7 @@ public sealed class NetworkRuleTests
     public void Forward_OtherBrokenRules_NamesRuleAndValue()
     {
         using DisposeScope scope = NewDisposeScope();
+        using var cache = new KvCache();
         Tensor ids = zeros(2, 3, dtype: ScalarType.Int64);
         AssertRefused(new ImageGptInput(), "token ids or embeddings", "neither");
         AssertRefused(new ImageGptInput { TokenIds = ids, Embeddings = zeros(2, 3, 16) }, "token ids or embeddings", "both");
@@ -29,6 +30,7 @@ public sealed class NetworkRuleTests
         AssertRefused(new ImageGptInput { TokenIds = ids, PositionIds = ones(2, 1, dtype: ScalarType.Int64) }, "[2, 3]", "[2, 1]");
         AssertRefused(new ImageGptInput { TokenIds = ids, PositionIds = full(2, 3, 16, dtype: ScalarType.Int64) }, "n_positions", "16");
         AssertRefused(new ImageGptInput { TokenIds = ids, Labels = full(2, 3, 17, dtype: ScalarType.Int64) }, "label", "17");
+        AssertRefused(new ImageGptInput { TokenIds = ids, Bidirectional = true, Cache = cache }, "without a cache", "both");
         AssertRefused(new ImageGptInput { TokenIds = ids, Labels = full(2, 3, -1, dtype: ScalarType.Int64) }, "label", "-1");
     }
 
