@@ -16,7 +16,7 @@ namespace IgptCluster.Training.Pretraining;
 /// </remarks>
 internal sealed class StartEmbeddings
 {
-    const double FineDistance = 0.2; // of a cube with sides of 2: about from one of 512 colours to the next
+    const double FineDistance = 0.1; // of a cube with sides of 2: about from one of 512 colours to the next
     const double CoarseDistance = 0.8;
     const double SameColourLogit = 8; // the colour before begins with most of the probability
     const double LongestPeriod = 64; // pixels

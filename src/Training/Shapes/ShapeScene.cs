@@ -7,6 +7,10 @@ internal sealed class ShapeScene
 {
     const int Subpixels = 4; // on a side
     const double MinContrast = 0.45; // of √3
+    const double Saturation = 0.7; // one for all, so that a palette of 512 lies close
+    const double MinValue = 0.3;
+    const double MeanValue = (1 + MinValue) / 2;
+    const double MaxHueStep = 0.08; // of the circle
     const double MaxTilt = Math.PI / 6; // either way: beyond it some figures would look like others
 
     readonly Random _random;
@@ -28,9 +32,9 @@ internal sealed class ShapeScene
         double margin = radius + 1;
         (double sine, double cosine) = Math.SinCos(Between(-MaxTilt, MaxTilt));
         _place = (Between(margin, side - margin), Between(margin, side - margin), radius, sine, cosine);
-        _background = Field([0.25, 0.35, 0.2, 0.2], AnyColour());
-        _fill = Field([0.6, 0.4], ContrastingColour());
-        _noise = _random.NextDouble() < 0.6 ? 0 : Between(0.5, 2.5);
+        _background = Field([0.25, 0.35, 0.2, 0.2], AnyTone());
+        _fill = Field([0.6, 0.4], ContrastingTone());
+        _noise = _random.NextDouble() < 0.7 ? 0 : Between(0.5, 1.5);
     }
 
     /// <summary>Paints the picture: edges antialiased, noise added last.</summary>
@@ -63,30 +67,32 @@ internal sealed class ShapeScene
         return (double)inside / (Subpixels * Subpixels);
     }
 
-    ColourField Field(double[] shares, Colour from)
+    // Goes over to a like colour: darker or lighter, and a little further around the hues.
+    ColourField Field(double[] shares, Tone first)
     {
         double pick = _random.NextDouble();
         int kind = 0;
         while (kind < shares.Length - 1 && pick >= shares[kind])
             pick -= shares[kind++];
-        Colour to = Colour.Mix(from, AnyColour(), Between(0.3, 0.6));
         double period = (FieldKind)kind == FieldKind.Stripes ? Between(0.2, 0.4) * _side : Between(0.8, 1.3) * _side;
-        return new ColourField((FieldKind)kind, from, to, Between(0, 2 * Math.PI), period, Between(0, _side), Between(0, _side));
+        double lighter = Between(0.15, 0.35) * (first.Value > MeanValue ? -1 : 1);
+        Colour to = (first with { Hue = first.Hue + Between(-MaxHueStep, MaxHueStep), Value = first.Value + lighter }).Colour;
+        return new ColourField((FieldKind)kind, first.Colour, to, Between(0, 2 * Math.PI), period, Between(0, _side), Between(0, _side));
     }
 
-    Colour AnyColour() => Colour.FromHsv(_random.NextDouble(), Between(0.2, 1), Between(0.3, 1));
+    Tone AnyTone() => new(_random.NextDouble(), Between(MinValue, 1));
 
-    // Far from both colours of the background. Some colour always is: the cube's diagonal is four times the distance.
-    Colour ContrastingColour()
+    // Far from both colours of the background. Some colour always is: the hues' circle is wide.
+    Tone ContrastingTone()
     {
-        Colour colour;
+        Tone tone;
         do
         {
-            colour = AnyColour();
+            tone = AnyTone();
         }
-        while (colour.DistanceTo(_background.From) < MinContrast || colour.DistanceTo(_background.To) < MinContrast);
+        while (tone.Colour.DistanceTo(_background.From) < MinContrast || tone.Colour.DistanceTo(_background.To) < MinContrast);
 
-        return colour;
+        return tone;
     }
 
     byte Level(double value) => (byte)Math.Clamp(Math.Round((value * 255) + (_noise > 0 ? _noise * Normal() : 0)), 0, 255);
@@ -94,4 +100,10 @@ internal sealed class ShapeScene
     double Normal() => Math.Sqrt(-2 * Math.Log(1 - _random.NextDouble())) * Math.Cos(2 * Math.PI * _random.NextDouble());
 
     double Between(double low, double high) => low + ((high - low) * _random.NextDouble());
+
+    // Hue and value, each 0 to 1.
+    readonly record struct Tone(double Hue, double Value)
+    {
+        internal Colour Colour => Colour.FromHsv(Hue - Math.Floor(Hue), Saturation, Math.Clamp(Value, 0, 1));
+    }
 }
