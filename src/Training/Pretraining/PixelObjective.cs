@@ -66,12 +66,13 @@ internal static class PixelObjective
     /// <param name="network">The network.</param>
     /// <param name="ids">int64 [B, T].</param>
     /// <returns>Its tensors are in the caller's dispose scope.</returns>
-    // libtorch adds the gradients of a row's uses one by one in the row's own type, which loses those of frequent
-    // colours; a product with one-hot rows adds them in float32.
     internal static ImageGptInput Input(ImageGpt network, Tensor ids)
     {
         if (network.Dtype == ScalarType.Float32)
             return new ImageGptInput { TokenIds = ids };
+
+        // libtorch adds the gradients of a row's uses one by one in the row's own type, which loses those of frequent colours; a product with
+        // one-hot rows adds them in float32.
         using DisposeScope scope = NewDisposeScope();
         Tensor table = network.Parameters.Single(parameter => parameter.Name == "wte.weight").Value;
         return new ImageGptInput { Embeddings = matmul(one_hot(ids, network.Config.VocabSize).to_type(network.Dtype), table).MoveToOuterDisposeScope() };
