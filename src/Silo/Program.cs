@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.ComponentModel.DataAnnotations;
 using IgptCluster.Contracts;
 using IgptCluster.Model;
@@ -6,7 +7,14 @@ using IgptCluster.Silo.Demo;
 
 try
 {
-    return await SiloCommand.Create(ServeAsync, DemoRun.RunAsync).Parse(args).InvokeAsync(new() { EnableDefaultExceptionHandler = false });
+    // Signals are the host's: the command line's own handling would end the process after two seconds, in the midst of stopping.
+    var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+    return await SiloCommand.Create(ServeAsync, DemoRun.RunAsync).Parse(args).InvokeAsync(invocation);
+}
+catch (OperationCanceledException)
+{
+    await Console.Error.WriteLineAsync("igpt silo: interrupted");
+    return 130;
 }
 catch (Exception failure) when (failure is ValidationException or CheckpointException or IgptException or InvalidOperationException or IOException)
 {

@@ -24,6 +24,9 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
     /// <summary>Where HTTP/1.1 is answered; null without the gateway. Known once started.</summary>
     internal Uri? HttpAddress => Addresses.Length > 1 ? new Uri(Addresses[1]) : null;
 
+    /// <summary>Cancelled when the process is told to stop, by a signal too.</summary>
+    internal CancellationToken Stopping => app.Lifetime.ApplicationStopping;
+
     string[] Addresses => listen.Enabled ? [.. app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses] : [];
 
     /// <summary>Builds the silo.</summary>
@@ -87,11 +90,13 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
     /// <summary>Waits until every given model has a replica that takes work.</summary>
     /// <param name="models">Model names.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="OperationCanceledException">The process was told to stop first.</exception>
     /// <exception cref="IgptException">A replica could not load its weights.</exception>
     internal async Task WaitUntilReadyAsync(IReadOnlyList<string> models, CancellationToken cancellationToken)
     {
         IGrainFactory grains = app.Services.GetRequiredService<IGrainFactory>();
         using var tick = new PeriodicTimer(LookInterval);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Stopping);
         foreach (string model in models)
         {
             while (true)
@@ -107,7 +112,7 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
                     throw new IgptException(IgptErrorCode.NoReplica, $"replica {faulted.Id} could not start: {faulted.Message}");
                 }
 
-                await tick.WaitForNextTickAsync(cancellationToken);
+                await tick.WaitForNextTickAsync(ended.Token);
             }
         }
     }

@@ -40,9 +40,10 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
         await using SiloApplication silo = SiloApplication.Build(settings);
         await silo.WaitUntilReadyAsync(await silo.StartAsync(cancellationToken), cancellationToken);
         Console.WriteLine($"Up in {watch.Elapsed.TotalSeconds:0.0} s: gRPC at {silo.GrpcAddress}");
-        using GrpcChannel channel = GrpcChannel.ForAddress(silo.GrpcAddress!);
+        using GrpcChannel channel = GrpcChannel.ForAddress(silo.GrpcAddress!, new GrpcChannelOptions { ThrowOperationCanceledOnCancellation = true });
         string folder = Directory.CreateDirectory("demo").FullName;
-        await new DemoRun(channel, folder).RunAsync(cancellationToken);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, silo.Stopping);
+        await new DemoRun(channel, folder).RunAsync(ended.Token);
         Console.WriteLine($"Done in {watch.Elapsed.TotalSeconds:0.0} s. Pictures are in {folder}");
         return 0;
     }
