@@ -4,6 +4,7 @@ using IgptCluster.Contracts;
 using IgptCluster.Model;
 using IgptCluster.Silo;
 using IgptCluster.Silo.Demo;
+using Microsoft.Extensions.Options;
 
 try
 {
@@ -16,10 +17,10 @@ catch (OperationCanceledException)
     await Console.Error.WriteLineAsync("igpt silo: interrupted");
     return 130;
 }
-catch (Exception failure) when (failure is ValidationException or CheckpointException or IgptException or InvalidOperationException or IOException)
+catch (Exception failure) when (failure is ValidationException or OptionsValidationException or CheckpointException or IgptException or InvalidOperationException or IOException or UnauthorizedAccessException)
 {
     await Console.Error.WriteLineAsync($"igpt silo: {failure.Message}");
-    return failure is ValidationException or CheckpointException ? 2 : 1;
+    return failure is ValidationException or OptionsValidationException or CheckpointException ? 2 : 1;
 }
 
 static async Task<int> ServeAsync(Dictionary<string, string?> settings, CancellationToken cancellationToken)

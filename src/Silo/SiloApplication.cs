@@ -40,6 +40,7 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
         builder.Logging.AddIgptLogging();
         ClusterOptions cluster = builder.Configuration.Read<ClusterOptions>("Igpt:Cluster");
         ListenOptions listen = builder.Configuration.Read<ListenOptions>("Igpt:Listen");
+        _ = builder.Configuration.Read<Grains.Sessions.SessionOptions>("Igpt:Sessions");
         ReplicaOptions replicas = builder.Configuration.Read<ReplicaOptions>("Igpt");
         foreach (ServedCheckpoint model in replicas.Models.Count > 0 ? [] : BundledModels())
         {

@@ -69,6 +69,23 @@ internal sealed class ServerProcess : IAsyncDisposable
             grpc);
     }
 
+    /// <summary>Runs a server that is to end by itself, and gives what it wrote.</summary>
+    public static async Task<(int Code, string Output)> RunToEndAsync(string project, string[] arguments, params (string Name, string Value)[] environment)
+    {
+        var process = new Process { StartInfo = StartOf(project, arguments) };
+        foreach ((string name, string value) in environment)
+        {
+            process.StartInfo.Environment[name] = value;
+        }
+
+        await using var server = new ServerProcess(process, grpc: null);
+        server.Start();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(Limit);
+        await process.WaitForExitAsync(limit.Token);
+        return (process.ExitCode, server.Output);
+    }
+
     /// <summary>A channel of its own: disposing it closes its connection.</summary>
     public GrpcChannel Connect() => GrpcChannel.ForAddress(GrpcAddress!, new GrpcChannelOptions
     {
@@ -114,25 +131,24 @@ internal sealed class ServerProcess : IAsyncDisposable
         Process.Dispose();
     }
 
-    static async Task<ServerProcess> StartAsync(string project, string[] arguments, int siloPort, string cluster, Uri? grpc)
+    static ProcessStartInfo StartOf(string project, string[] arguments)
     {
         // bin/<project>/<configuration> lie side by side.
         DirectoryInfo own = new(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
         string program = Path.Combine(own.Parent!.Parent!.FullName, project, own.Name, $"IgptCluster.{project}.dll");
         Assert.True(File.Exists(program), $"{program} is not built");
-        var start = new ProcessStartInfo("dotnet", [program, .. arguments])
+        return new ProcessStartInfo("dotnet", [program, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = GoldenSet.RepositoryRoot(),
         };
-        var process = new Process { StartInfo = start };
-        var server = new ServerProcess(process, grpc) { SiloPort = siloPort, ClusterId = cluster };
-        process.OutputDataReceived += (_, line) => server.Read(line.Data);
-        process.ErrorDataReceived += (_, line) => server.Read(line.Data);
-        process.Start();
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
+    }
+
+    static async Task<ServerProcess> StartAsync(string project, string[] arguments, int siloPort, string cluster, Uri? grpc)
+    {
+        var server = new ServerProcess(new Process { StartInfo = StartOf(project, arguments) }, grpc) { SiloPort = siloPort, ClusterId = cluster };
+        server.Start();
         try
         {
             await server.WaitUntilReadyAsync();
@@ -143,6 +159,15 @@ internal sealed class ServerProcess : IAsyncDisposable
             await server.DisposeAsync();
             throw;
         }
+    }
+
+    void Start()
+    {
+        Process.OutputDataReceived += (_, line) => Read(line.Data);
+        Process.ErrorDataReceived += (_, line) => Read(line.Data);
+        Process.Start();
+        Process.BeginOutputReadLine();
+        Process.BeginErrorReadLine();
     }
 
     async Task WaitUntilReadyAsync()

@@ -27,6 +27,59 @@ public sealed class StartupTests
         Assert.True(server.Process.ExitCode == 0, $"it exited with {server.Process.ExitCode}\n{server.Output}");
     }
 
+    [Theory]
+    [InlineData("Igpt:Slots", "between 1 and 4096; given '5000'", "--slots", "5000")]
+    [InlineData("Igpt:Slots", "'many'", "--slots", "many")]
+    [InlineData("Igpt:Device", "cpu|cuda|auto'; given 'tpu'", "--device", "tpu")]
+    [InlineData("Igpt:Models", "--model PATH or NAME=PATH", "--model", "")]
+    [InlineData("Igpt:Models", "not empty", "--model", "/")]
+    [InlineData("Igpt:Listen:Grpc", "given 'here'", "--grpc", "here")]
+    public async Task Silo_BrokenOption_SaysRuleAndValueAndExitsWithTwo(string setting, string words, params string[] arguments)
+    {
+        string[] model = arguments[0] == "--model" ? [] : ["--model", Bundled];
+        (int code, string output) = await ServerProcess.RunToEndAsync("Silo", [.. model, .. arguments]);
+        Assert.StartsWith("igpt silo: ", output, StringComparison.Ordinal);
+        Assert.Contains(setting, output, StringComparison.Ordinal);
+        Assert.Contains(words, output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', output);
+        Assert.Equal(2, code);
+    }
+
+    [Theory]
+    [InlineData("Igpt:Gateway:MaxImages", "between 1 and 1024; given '0'", "0")]
+    [InlineData("Igpt:Gateway:MaxSessionTtl", "49.00:00:00; given '50.00:00:00'", "50.00:00:00")]
+    [InlineData("Igpt:Sessions:MaxResumptions", "between 0 and 100; given '-1'", "-1")]
+    [InlineData("Igpt:Cluster:SiloPort", "between 1 and 65535; given '0'", "0")]
+    public async Task SiloAndGateway_BrokenSetting_SayRuleAndValueAndExitWithTwo(string setting, string words, string value)
+    {
+        (string Name, string Value) variable = (setting.Replace(":", "__", StringComparison.Ordinal), value);
+        foreach ((string project, string[] arguments) in new[] { ("Silo", new[] { "--model", Bundled }), ("Gateway", []) })
+        {
+            (int code, string output) = await ServerProcess.RunToEndAsync(project, arguments, variable);
+            Assert.StartsWith($"igpt {project.ToLowerInvariant()}: {setting}: ", output, StringComparison.Ordinal);
+            Assert.EndsWith(words, output, StringComparison.Ordinal);
+            Assert.DoesNotContain('\n', output);
+            Assert.Equal(2, code);
+        }
+    }
+
+    [Fact]
+    public async Task Silo_OneOfSeveralCheckpointsBroken_SaysWhich()
+    {
+        string folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(folder, "config.json"), """{"n_layer": -3}""", Cancelled);
+            (int code, string output) = await ServerProcess.RunToEndAsync("Silo", ["--model", Bundled, "--model", folder]);
+            Assert.StartsWith($"igpt silo: {folder}: config.json: ", output, StringComparison.Ordinal);
+            Assert.Equal(2, code);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     static async Task TerminateAsync(ServerProcess server)
     {
         using Process kill = Process.Start("kill", ["-TERM", server.Process.Id.ToString(CultureInfo.InvariantCulture)]);
