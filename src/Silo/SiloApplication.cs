@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using IgptCluster.Contracts;
 using IgptCluster.Gateway;
 using IgptCluster.Grains;
@@ -31,7 +32,7 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
 
     /// <summary>Builds the silo.</summary>
     /// <param name="settings">Settings of the command line; they win over files and environment.</param>
-    /// <exception cref="System.ComponentModel.DataAnnotations.ValidationException">A setting breaks its rule.</exception>
+    /// <exception cref="ValidationException">A setting breaks its rule, or there is no model to serve.</exception>
     /// <exception cref="CheckpointException">A model's folder breaks a rule.</exception>
     internal static SiloApplication Build(Dictionary<string, string?> settings)
     {
@@ -128,6 +129,12 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
         await app.DisposeAsync();
     }
 
-    static IEnumerable<ServedCheckpoint> BundledModels() =>
-        Directory.EnumerateDirectories(Path.Combine(AppContext.BaseDirectory, "assets", "models")).Order().Select(folder => new ServedCheckpoint { Path = folder });
+    static ServedCheckpoint[] BundledModels()
+    {
+        string assets = Path.Combine(AppContext.BaseDirectory, "assets", "models");
+        string[] folders = Directory.Exists(assets) ? [.. Directory.EnumerateDirectories(assets).Order()] : [];
+        return folders.Length > 0
+            ? [.. folders.Select(folder => new ServedCheckpoint { Path = folder })]
+            : throw new ValidationException($"no bundled model in '{assets}': give --model PATH or NAME=PATH");
+    }
 }

@@ -70,9 +70,13 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Runs a server that is to end by itself, and gives what it wrote.</summary>
-    public static async Task<(int Code, string Output)> RunToEndAsync(string project, string[] arguments, params (string Name, string Value)[] environment)
+    public static Task<(int Code, string Output)> RunToEndAsync(string project, string[] arguments, params (string Name, string Value)[] environment) =>
+        RunToEndAsync(project, arguments, FolderOf(project), environment);
+
+    /// <summary>Runs a copy of a server that is to end by itself, and gives what it wrote.</summary>
+    public static async Task<(int Code, string Output)> RunToEndAsync(string project, string[] arguments, string folder, params (string Name, string Value)[] environment)
     {
-        var process = new Process { StartInfo = StartOf(project, arguments) };
+        var process = new Process { StartInfo = StartOf(project, arguments, folder) };
         foreach ((string name, string value) in environment)
         {
             process.StartInfo.Environment[name] = value;
@@ -131,11 +135,16 @@ internal sealed class ServerProcess : IAsyncDisposable
         Process.Dispose();
     }
 
-    static ProcessStartInfo StartOf(string project, string[] arguments)
+    /// <summary>Where a program was built: bin/project/configuration lie side by side.</summary>
+    public static string FolderOf(string project)
     {
-        // bin/<project>/<configuration> lie side by side.
         DirectoryInfo own = new(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
-        string program = Path.Combine(own.Parent!.Parent!.FullName, project, own.Name, $"IgptCluster.{project}.dll");
+        return Path.Combine(own.Parent!.Parent!.FullName, project, own.Name);
+    }
+
+    static ProcessStartInfo StartOf(string project, string[] arguments, string folder)
+    {
+        string program = Path.Combine(folder, $"IgptCluster.{project}.dll");
         Assert.True(File.Exists(program), $"{program} is not built");
         return new ProcessStartInfo("dotnet", [program, .. arguments])
         {
@@ -147,7 +156,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     static async Task<ServerProcess> StartAsync(string project, string[] arguments, int siloPort, string cluster, Uri? grpc)
     {
-        var server = new ServerProcess(new Process { StartInfo = StartOf(project, arguments) }, grpc) { SiloPort = siloPort, ClusterId = cluster };
+        var server = new ServerProcess(new Process { StartInfo = StartOf(project, arguments, FolderOf(project)) }, grpc) { SiloPort = siloPort, ClusterId = cluster };
         server.Start();
         try
         {

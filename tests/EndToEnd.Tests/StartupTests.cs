@@ -23,6 +23,13 @@ public sealed class StartupTests
         using AsyncServerStreamingCall<GenerateEvent> running = new ImageGpt.ImageGptClient(channel).Generate(new GenerateRequest { Samples = 8 }, cancellationToken: cancelled);
         Assert.True(await running.ResponseStream.MoveNext(cancelled));
         await TerminateAsync(server);
+        int finished = 0;
+        while (await running.ResponseStream.MoveNext(cancelled))
+        {
+            finished += running.ResponseStream.Current.EventCase == GenerateEvent.EventOneofCase.Finished ? 1 : 0;
+        }
+
+        Assert.Equal(8, finished);
         await server.Process.WaitForExitAsync(cancelled);
         Assert.True(server.Process.ExitCode == 0, $"it exited with {server.Process.ExitCode}\n{server.Output}");
     }
@@ -78,6 +85,39 @@ public sealed class StartupTests
         {
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    [Fact]
+    public async Task Silo_NoBundledModel_AsksForOneAndExitsWithTwo()
+    {
+        string copy = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+        try
+        {
+            // The program without the models that come with it. Without libtorch's natives too, which are large; their list would be missed first.
+            foreach (FileInfo file in new DirectoryInfo(ServerProcess.FolderOf("Silo")).EnumerateFiles().Where(file => file.Length < 8 << 20 && !file.Name.EndsWith(".deps.json", StringComparison.Ordinal)))
+            {
+                file.CopyTo(Path.Combine(copy, file.Name));
+            }
+
+            (int code, string output) = await ServerProcess.RunToEndAsync("Silo", [], copy);
+            Assert.StartsWith("igpt silo: no bundled model ", output, StringComparison.Ordinal);
+            Assert.Contains("--model", output, StringComparison.Ordinal);
+            Assert.Equal(2, code);
+        }
+        finally
+        {
+            Directory.Delete(copy, recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("tiny-random")]
+    [InlineData("tiny-random-classifier")]
+    public async Task Demo_WithoutGeneratorOrClassifier_Fails(string model)
+    {
+        (int code, string output) = await ServerProcess.RunToEndAsync("Silo", ["--demo", "--model", Path.Combine(GoldenSet.RepositoryRoot(), "tests", "models", model)]);
+        Assert.Contains("igpt silo: the demo needs a model that generates and one with a head", output, StringComparison.Ordinal);
+        Assert.Equal(1, code);
     }
 
     static async Task TerminateAsync(ServerProcess server)
