@@ -89,21 +89,22 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
         return models;
     }
 
-    /// <summary>Waits until every given model has a replica that takes work.</summary>
+    /// <summary>Waits until every given model has a replica on this silo that takes work; what other silos have does not matter.</summary>
     /// <param name="models">Model names.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="OperationCanceledException">The process was told to stop first.</exception>
-    /// <exception cref="IgptException">A replica could not load its weights.</exception>
+    /// <exception cref="IgptException">A replica of this silo could not load its weights.</exception>
     internal async Task WaitUntilReadyAsync(IReadOnlyList<string> models, CancellationToken cancellationToken)
     {
         IGrainFactory grains = app.Services.GetRequiredService<IGrainFactory>();
+        string name = app.Services.GetRequiredService<IReplicaHost>().Advertisement.Name;
         using var tick = new PeriodicTimer(LookInterval);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Stopping);
         foreach (string model in models)
         {
             while (true)
             {
-                ReplicaStatus[] replicas = await grains.GetGrain<IModelGrain>(model).GetReplicasAsync();
+                ReplicaStatus[] replicas = [.. (await grains.GetGrain<IModelGrain>(model).GetReplicasAsync()).Where(replica => replica.Silo == name)];
                 if (replicas.Any(replica => replica.State == ReplicaState.Ready))
                 {
                     break;

@@ -53,6 +53,21 @@ internal sealed class ServerProcess : IAsyncDisposable
             grpc: null);
     }
 
+    /// <summary>A silo that joins another's cluster.</summary>
+    public static Task<ServerProcess> JoinSiloAsync(ServerProcess first, params string[] arguments)
+    {
+        int[] ports = FreePorts(2);
+        return StartAsync(
+            "Silo",
+            [
+                "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--silo-port", Text(ports[0]), "--client-port", Text(ports[1]), "--cluster-id", first.ClusterId,
+                "--primary-port", Text(first.SiloPort), .. arguments,
+            ],
+            ports[0],
+            first.ClusterId,
+            grpc: null);
+    }
+
     /// <summary>A gateway of its own that joins a silo's cluster.</summary>
     public static Task<ServerProcess> StartGatewayAsync(ServerProcess silo)
     {

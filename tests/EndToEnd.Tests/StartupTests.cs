@@ -120,6 +120,45 @@ public sealed class StartupTests
         Assert.Equal(1, code);
     }
 
+    [Fact]
+    public async Task Silo_JoiningWithWeightsThatCannotBeLoaded_FailsThoughAnotherIsReady()
+    {
+        string folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+        try
+        {
+            foreach (string file in Directory.EnumerateFiles(Bundled))
+            {
+                File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+            }
+
+            // All bits set is a NaN, which only loading finds.
+            string weights = Path.Combine(folder, "model.safetensors");
+            byte[] bytes = await File.ReadAllBytesAsync(weights, Cancelled);
+            bytes.AsSpan(^64..).Fill(0xFF);
+            await File.WriteAllBytesAsync(weights, bytes, Cancelled);
+            await using ServerProcess first = await ServerProcess.StartSiloAsync("--model", Bundled);
+            var start = await Assert.ThrowsAnyAsync<Exception>(() => ServerProcess.JoinSiloAsync(first, "--model", $"tiny-random={folder}"));
+            Assert.Contains("exited with 1", start.Message, StringComparison.Ordinal);
+            Assert.Contains("could not start", start.Message, StringComparison.Ordinal);
+            Assert.Contains("finite", start.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Silo_Joining_IsReadyOnceItsOwnReplicaIs()
+    {
+        await using ServerProcess first = await ServerProcess.StartSiloAsync("--model", Bundled);
+        await using ServerProcess second = await ServerProcess.JoinSiloAsync(first, "--model", Bundled);
+        using GrpcChannel channel = second.Connect();
+        ClusterDescription cluster = await new Cluster.ClusterClient(channel).DescribeAsync(new DescribeClusterRequest(), cancellationToken: Cancelled);
+        Assert.Equal(2, cluster.Replicas.Select(replica => replica.Silo).Distinct().Count());
+        Assert.All(cluster.Replicas, replica => Assert.Equal("ready", replica.State, ignoreCase: true));
+    }
+
     static async Task TerminateAsync(ServerProcess server)
     {
         using Process kill = Process.Start("kill", ["-TERM", server.Process.Id.ToString(CultureInfo.InvariantCulture)]);
