@@ -81,6 +81,6 @@ internal sealed class CliApplication
             throw new CliException(ExitCode.BadInput, $"--address must be a URL such as {DefaultAddress}; given '{address}'");
         }
 
-        return GrpcChannel.ForAddress(uri, new GrpcChannelOptions { MaxReceiveMessageSize = MaxMessageBytes, ThrowOperationCanceledOnCancellation = true });
+        return GrpcChannel.ForAddress(uri, new GrpcChannelOptions { MaxReceiveMessageSize = MaxMessageBytes });
     }
 }

@@ -13,19 +13,23 @@ internal static class Failure
     {
         CliException known => (known.ExitCode, known.Message),
         OperationCanceledException => (ExitCode.Interrupted, "interrupted"),
-        RpcException call => (CodeOf(call.StatusCode), Describe(call, address)),
+        RpcException call => (CodeOf(call), Describe(call, address)),
         IOException or UnauthorizedAccessException => (ExitCode.BadInput, failure.Message),
         _ => (ExitCode.Unexpected, failure.ToString()),
     };
 
-    static int CodeOf(StatusCode code) => code switch
+    static int CodeOf(RpcException call) => call.StatusCode switch
     {
         StatusCode.InvalidArgument or StatusCode.FailedPrecondition or StatusCode.OutOfRange => ExitCode.BadInput,
+        StatusCode.ResourceExhausted when IsTooLarge(call) => ExitCode.BadInput,
         StatusCode.NotFound => ExitCode.NotFound,
         StatusCode.Unavailable or StatusCode.ResourceExhausted or StatusCode.DeadlineExceeded => ExitCode.Unavailable,
         StatusCode.Cancelled => ExitCode.Interrupted,
         _ => ExitCode.Unexpected,
     };
+
+    /// <summary>gRPC itself, on either side, refuses messages by size; what the gateway refuses has an ErrorInfo.</summary>
+    static bool IsTooLarge(RpcException call) => call.StatusCode == StatusCode.ResourceExhausted && call.GetRpcStatus()?.GetDetail<ErrorInfo>() is null;
 
     static string Describe(RpcException call, string address)
     {
@@ -33,6 +37,21 @@ internal static class Failure
         if (status is null && call.StatusCode == StatusCode.Unavailable)
         {
             return $"cannot reach {address}: is a gateway running there? ({call.Status.Detail})";
+        }
+
+        if (status is null && call.StatusCode == StatusCode.Cancelled)
+        {
+            return "interrupted";
+        }
+
+        if (call.StatusCode == StatusCode.DeadlineExceeded)
+        {
+            return "no answer within --timeout: give it more seconds, or none";
+        }
+
+        if (IsTooLarge(call))
+        {
+            return $"a message is too large ({call.Status.Detail}): give fewer or smaller images at once, or raise the gateway's Igpt:Gateway:MaxRequestBytes";
         }
 
         if (call.StatusCode == StatusCode.Unimplemented)

@@ -4,6 +4,7 @@ using IgptCluster.Gateway.Generations;
 using IgptCluster.Gateway.Images;
 using IgptCluster.Gateway.Models;
 using IgptCluster.Gateway.Services;
+using IgptCluster.Hosting;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -18,6 +19,7 @@ public static class GatewayExtensions
     /// <summary>Registers the gateway's services and where it listens.</summary>
     /// <param name="builder">The process being built.</param>
     /// <param name="listen">Addresses and ports.</param>
+    /// <exception cref="System.ComponentModel.DataAnnotations.ValidationException">A setting of the gateway or of sessions breaks its rule.</exception>
     public static WebApplicationBuilder AddIgptGateway(this WebApplicationBuilder builder, Hosting.ListenOptions listen)
     {
         IServiceCollection services = builder.Services;
@@ -27,7 +29,7 @@ public static class GatewayExtensions
         services.AddSingleton<ImageReader>();
         services.AddSingleton<GenerationPlanner>();
         services.AddSingleton<GenerationRelay>();
-        int maxRequestBytes = (builder.Configuration.GetSection("Igpt:Gateway").Get<GatewayOptions>() ?? new GatewayOptions()).MaxRequestBytes;
+        int maxRequestBytes = builder.Configuration.Read<GatewayOptions>("Igpt:Gateway").MaxRequestBytes;
         services.AddGrpc(options =>
         {
             options.Interceptors.Add<ErrorInterceptor>();

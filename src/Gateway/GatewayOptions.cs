@@ -28,7 +28,7 @@ public sealed class GatewayOptions
     [Range(1, 1024)]
     public int MaxSamples { get; set; } = 64;
 
-    /// <summary>Longest time to live a session can be given. Default 7 days.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "365.00:00:00")]
+    /// <summary>Longest time to live a session can be given; 0 … 49 days, default 7 days. Timers end at 2³² ms, about 49.7 days.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "49.00:00:00")]
     public TimeSpan MaxSessionTtl { get; set; } = TimeSpan.FromDays(7);
 }

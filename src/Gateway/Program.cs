@@ -1,14 +1,26 @@
+using System.ComponentModel.DataAnnotations;
 using IgptCluster.Gateway;
 using IgptCluster.Grains;
 using IgptCluster.Grains.Placement;
 using IgptCluster.Hosting;
+using Microsoft.Extensions.Options;
 
 // A gateway of its own: a silo without devices.
-WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
-builder.Logging.AddIgptLogging();
-ClusterOptions cluster = builder.Configuration.Read<ClusterOptions>("Igpt:Cluster");
-builder.UseOrleans(silo => silo.UseIgptClustering(cluster).AddIgptGrains(new SiloAdvertisement(cluster.SiloName(), [], [])));
-builder.AddIgptGateway(builder.Configuration.Read<ListenOptions>("Igpt:Listen"));
-WebApplication app = builder.Build();
-app.MapIgptGateway();
-await app.RunAsync();
+try
+{
+    WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
+    builder.Logging.AddIgptLogging();
+    ClusterOptions cluster = builder.Configuration.Read<ClusterOptions>("Igpt:Cluster");
+    _ = builder.Configuration.Read<IgptCluster.Grains.Sessions.SessionOptions>("Igpt:Sessions");
+    builder.UseOrleans(silo => silo.UseIgptClustering(cluster).AddIgptGrains(new SiloAdvertisement(cluster.SiloName(), [], [])));
+    builder.AddIgptGateway(builder.Configuration.Read<ListenOptions>("Igpt:Listen"));
+    WebApplication app = builder.Build();
+    app.MapIgptGateway();
+    await app.RunAsync();
+    return 0;
+}
+catch (Exception failure) when (failure is ValidationException or OptionsValidationException or InvalidOperationException or IOException)
+{
+    await Console.Error.WriteLineAsync($"igpt gateway: {failure.Message}");
+    return failure is ValidationException or OptionsValidationException ? 2 : 1;
+}

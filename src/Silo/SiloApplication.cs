@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using IgptCluster.Contracts;
 using IgptCluster.Gateway;
 using IgptCluster.Grains;
@@ -24,11 +25,14 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
     /// <summary>Where HTTP/1.1 is answered; null without the gateway. Known once started.</summary>
     internal Uri? HttpAddress => Addresses.Length > 1 ? new Uri(Addresses[1]) : null;
 
+    /// <summary>Cancelled when the process is told to stop, by a signal too.</summary>
+    internal CancellationToken Stopping => app.Lifetime.ApplicationStopping;
+
     string[] Addresses => listen.Enabled ? [.. app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses] : [];
 
     /// <summary>Builds the silo.</summary>
     /// <param name="settings">Settings of the command line; they win over files and environment.</param>
-    /// <exception cref="System.ComponentModel.DataAnnotations.ValidationException">A setting breaks its rule.</exception>
+    /// <exception cref="ValidationException">A setting breaks its rule, or there is no model to serve.</exception>
     /// <exception cref="CheckpointException">A model's folder breaks a rule.</exception>
     internal static SiloApplication Build(Dictionary<string, string?> settings)
     {
@@ -37,6 +41,7 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
         builder.Logging.AddIgptLogging();
         ClusterOptions cluster = builder.Configuration.Read<ClusterOptions>("Igpt:Cluster");
         ListenOptions listen = builder.Configuration.Read<ListenOptions>("Igpt:Listen");
+        _ = builder.Configuration.Read<Grains.Sessions.SessionOptions>("Igpt:Sessions");
         ReplicaOptions replicas = builder.Configuration.Read<ReplicaOptions>("Igpt");
         foreach (ServedCheckpoint model in replicas.Models.Count > 0 ? [] : BundledModels())
         {
@@ -84,19 +89,22 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
         return models;
     }
 
-    /// <summary>Waits until every given model has a replica that takes work.</summary>
+    /// <summary>Waits until every given model has a replica on this silo that takes work; what other silos have does not matter.</summary>
     /// <param name="models">Model names.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="IgptException">A replica could not load its weights.</exception>
+    /// <exception cref="OperationCanceledException">The process was told to stop first.</exception>
+    /// <exception cref="IgptException">A replica of this silo could not load its weights.</exception>
     internal async Task WaitUntilReadyAsync(IReadOnlyList<string> models, CancellationToken cancellationToken)
     {
         IGrainFactory grains = app.Services.GetRequiredService<IGrainFactory>();
+        string name = app.Services.GetRequiredService<IReplicaHost>().Advertisement.Name;
         using var tick = new PeriodicTimer(LookInterval);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Stopping);
         foreach (string model in models)
         {
             while (true)
             {
-                ReplicaStatus[] replicas = await grains.GetGrain<IModelGrain>(model).GetReplicasAsync();
+                ReplicaStatus[] replicas = [.. (await grains.GetGrain<IModelGrain>(model).GetReplicasAsync()).Where(replica => replica.Silo == name)];
                 if (replicas.Any(replica => replica.State == ReplicaState.Ready))
                 {
                     break;
@@ -107,7 +115,7 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
                     throw new IgptException(IgptErrorCode.NoReplica, $"replica {faulted.Id} could not start: {faulted.Message}");
                 }
 
-                await tick.WaitForNextTickAsync(cancellationToken);
+                await tick.WaitForNextTickAsync(ended.Token);
             }
         }
     }
@@ -122,6 +130,12 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
         await app.DisposeAsync();
     }
 
-    static IEnumerable<ServedCheckpoint> BundledModels() =>
-        Directory.EnumerateDirectories(Path.Combine(AppContext.BaseDirectory, "assets", "models")).Order().Select(folder => new ServedCheckpoint { Path = folder });
+    static ServedCheckpoint[] BundledModels()
+    {
+        string assets = Path.Combine(AppContext.BaseDirectory, "assets", "models");
+        string[] folders = Directory.Exists(assets) ? [.. Directory.EnumerateDirectories(assets).Order()] : [];
+        return folders.Length > 0
+            ? [.. folders.Select(folder => new ServedCheckpoint { Path = folder })]
+            : throw new ValidationException($"no bundled model in '{assets}': give --model PATH or NAME=PATH");
+    }
 }

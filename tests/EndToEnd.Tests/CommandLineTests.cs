@@ -86,6 +86,7 @@ public sealed class CommandLineTests(SharedSilo silo) : IClassFixture<SharedSilo
     [InlineData(2, "given 100", "generate", "--scale", "100")]
     [InlineData(3, "'nothing'", "generate", "--model", "nothing")]
     [InlineData(3, "no session", "sessions", "get", "abc")]
+    [InlineData(4, "--timeout", "models", "--timeout", "0.00001")]
     [InlineData(4, "cannot reach", "models", "--address", "http://127.0.0.1:1")]
     public async Task Mistakes_OfAnyKind_HaveTheirExitCodeAndSayWhy(int expected, string words, params string[] arguments)
     {
@@ -111,6 +112,25 @@ public sealed class CommandLineTests(SharedSilo silo) : IClassFixture<SharedSilo
             });
         Assert.Equal(5, code);
         Assert.Contains("igpt sessions attach", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Generate_TimeoutMidStream_ExitsWithFiveAndNamesTheSession()
+    {
+        (int code, _, string error) = await RunAsync("generate", "--json", "--samples", "40", "--timeout", "5");
+        Assert.Contains("--timeout", error, StringComparison.Ordinal);
+        Assert.Contains("igpt sessions attach", error, StringComparison.Ordinal);
+        Assert.Equal(5, code);
+    }
+
+    [Fact]
+    public async Task Classify_MoreBytesThanTheGatewayTakes_IsBadInput()
+    {
+        string large = Path.Combine(_folder, "large.png");
+        await File.WriteAllBytesAsync(large, new byte[40 << 20], Cancelled);
+        (int code, _, string error) = await RunAsync("classify", large);
+        Assert.Contains("MaxRequestBytes", error, StringComparison.Ordinal);
+        Assert.Equal(2, code);
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -53,6 +53,21 @@ internal sealed class ServerProcess : IAsyncDisposable
             grpc: null);
     }
 
+    /// <summary>A silo that joins another's cluster.</summary>
+    public static Task<ServerProcess> JoinSiloAsync(ServerProcess first, params string[] arguments)
+    {
+        int[] ports = FreePorts(2);
+        return StartAsync(
+            "Silo",
+            [
+                "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--silo-port", Text(ports[0]), "--client-port", Text(ports[1]), "--cluster-id", first.ClusterId,
+                "--primary-port", Text(first.SiloPort), .. arguments,
+            ],
+            ports[0],
+            first.ClusterId,
+            grpc: null);
+    }
+
     /// <summary>A gateway of its own that joins a silo's cluster.</summary>
     public static Task<ServerProcess> StartGatewayAsync(ServerProcess silo)
     {
@@ -67,6 +82,27 @@ internal sealed class ServerProcess : IAsyncDisposable
             ports[0],
             silo.ClusterId,
             grpc);
+    }
+
+    /// <summary>Runs a server that is to end by itself, and gives what it wrote.</summary>
+    public static Task<(int Code, string Output)> RunToEndAsync(string project, string[] arguments, params (string Name, string Value)[] environment) =>
+        RunToEndAsync(project, arguments, FolderOf(project), environment);
+
+    /// <summary>Runs a copy of a server that is to end by itself, and gives what it wrote.</summary>
+    public static async Task<(int Code, string Output)> RunToEndAsync(string project, string[] arguments, string folder, params (string Name, string Value)[] environment)
+    {
+        var process = new Process { StartInfo = StartOf(project, arguments, folder) };
+        foreach ((string name, string value) in environment)
+        {
+            process.StartInfo.Environment[name] = value;
+        }
+
+        await using var server = new ServerProcess(process, grpc: null);
+        server.Start();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(Limit);
+        await process.WaitForExitAsync(limit.Token);
+        return (process.ExitCode, server.Output);
     }
 
     /// <summary>A channel of its own: disposing it closes its connection.</summary>
@@ -114,25 +150,29 @@ internal sealed class ServerProcess : IAsyncDisposable
         Process.Dispose();
     }
 
-    static async Task<ServerProcess> StartAsync(string project, string[] arguments, int siloPort, string cluster, Uri? grpc)
+    /// <summary>Where a program was built: bin/project/configuration lie side by side.</summary>
+    public static string FolderOf(string project)
     {
-        // bin/<project>/<configuration> lie side by side.
         DirectoryInfo own = new(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
-        string program = Path.Combine(own.Parent!.Parent!.FullName, project, own.Name, $"IgptCluster.{project}.dll");
+        return Path.Combine(own.Parent!.Parent!.FullName, project, own.Name);
+    }
+
+    static ProcessStartInfo StartOf(string project, string[] arguments, string folder)
+    {
+        string program = Path.Combine(folder, $"IgptCluster.{project}.dll");
         Assert.True(File.Exists(program), $"{program} is not built");
-        var start = new ProcessStartInfo("dotnet", [program, .. arguments])
+        return new ProcessStartInfo("dotnet", [program, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = GoldenSet.RepositoryRoot(),
         };
-        var process = new Process { StartInfo = start };
-        var server = new ServerProcess(process, grpc) { SiloPort = siloPort, ClusterId = cluster };
-        process.OutputDataReceived += (_, line) => server.Read(line.Data);
-        process.ErrorDataReceived += (_, line) => server.Read(line.Data);
-        process.Start();
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
+    }
+
+    static async Task<ServerProcess> StartAsync(string project, string[] arguments, int siloPort, string cluster, Uri? grpc)
+    {
+        var server = new ServerProcess(new Process { StartInfo = StartOf(project, arguments, FolderOf(project)) }, grpc) { SiloPort = siloPort, ClusterId = cluster };
+        server.Start();
         try
         {
             await server.WaitUntilReadyAsync();
@@ -143,6 +183,15 @@ internal sealed class ServerProcess : IAsyncDisposable
             await server.DisposeAsync();
             throw;
         }
+    }
+
+    void Start()
+    {
+        Process.OutputDataReceived += (_, line) => Read(line.Data);
+        Process.ErrorDataReceived += (_, line) => Read(line.Data);
+        Process.Start();
+        Process.BeginOutputReadLine();
+        Process.BeginErrorReadLine();
     }
 
     async Task WaitUntilReadyAsync()

@@ -4,12 +4,18 @@ using System.Text.Json;
 
 namespace IgptCluster.Tests.Shared;
 
-/// <summary>The golden reference data: the folder named by IGPT_GOLDEN, else tests/golden of this checkout.</summary>
+/// <summary>
+/// The golden reference data: the folder named by IGPT_GOLDEN, else tests/golden of this checkout. Any set of its layout will do: tests that
+/// compare with it take the names of models and cases from it, and those that are about something else read <see cref="Bundled"/>.
+/// </summary>
 internal static class GoldenSet
 {
+    /// <summary>The set that lies with the tests, whatever IGPT_GOLDEN says.</summary>
+    public static string Bundled { get; } = Path.Combine(RepositoryRoot(), "tests", "golden");
+
     public static string Folder { get; } = Environment.GetEnvironmentVariable("IGPT_GOLDEN") is { Length: > 0 } named
         ? named
-        : Path.Combine(RepositoryRoot(), "tests", "golden");
+        : Bundled;
 
     public static string PathOf(params string[] parts) => Path.Combine([Folder, .. parts]);
 

@@ -39,7 +39,8 @@ internal sealed class GenerationRun(CliContext context, PictureSettings pictures
             }
             catch (RpcException broken) when (_samples.Count > 0 && broken.StatusCode is not StatusCode.Cancelled)
             {
-                throw new CliException(ExitCode.Incomplete, $"the stream broke off ({broken.Status.Detail}). {HowToGoOn()}");
+                string why = broken.StatusCode == StatusCode.DeadlineExceeded ? "it took longer than --timeout" : broken.Status.Detail;
+                throw new CliException(ExitCode.Incomplete, $"the stream broke off ({why}). {HowToGoOn()}");
             }
         }
 
@@ -140,5 +141,7 @@ internal sealed class GenerationRun(CliContext context, PictureSettings pictures
         return written;
     }
 
-    string HowToGoOn() => _samples.Count == 0 ? "Nothing had been made yet." : $"If the session is still there, follow it with: igpt sessions attach {_samples.Values.First(sample => sample.Finished is null).SessionId}";
+    string HowToGoOn() => _samples.Values.FirstOrDefault(sample => sample.Finished is null) is { } open
+        ? $"If the session is still there, follow it with: igpt sessions attach {open.SessionId}"
+        : _samples.Count == 0 ? "Nothing had been made yet." : "Those that had started were finished; the others had not begun: run it again.";
 }

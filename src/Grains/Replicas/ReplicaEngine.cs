@@ -7,8 +7,11 @@ namespace IgptCluster.Grains.Replicas;
 /// <param name="device">The device it owns, <c>cpu</c> or <c>cuda:0</c>.</param>
 /// <param name="dtype">The weights' data type.</param>
 /// <param name="loaded">Completes when the weights are loaded; faults with the reason if they cannot be.</param>
-public sealed class ReplicaEngine(EngineLoop loop, string device, string dtype, Task<LoadedModel> loaded) : IAsyncDisposable
+/// <param name="disposed">Called once, when the engine has ended and the device is free; null: nobody counts.</param>
+public sealed class ReplicaEngine(EngineLoop loop, string device, string dtype, Task<LoadedModel> loaded, Action? disposed = null) : IAsyncDisposable
 {
+    Action? _disposed = disposed;
+
     /// <summary>The engine.</summary>
     public EngineLoop Loop { get; } = loop;
 
@@ -21,6 +24,10 @@ public sealed class ReplicaEngine(EngineLoop loop, string device, string dtype, 
     /// <summary>Completes when the weights are loaded; faults with the reason if they cannot be.</summary>
     public Task<LoadedModel> Loaded { get; } = loaded;
 
-    /// <summary>Ends every sequence, frees weights and KV slots.</summary>
-    public ValueTask DisposeAsync() => Loop.DisposeAsync();
+    /// <summary>Ends every sequence, frees weights and KV slots. Further calls do nothing.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Loop.DisposeAsync();
+        Interlocked.Exchange(ref _disposed, null)?.Invoke();
+    }
 }

@@ -81,7 +81,7 @@ static class PyTorchFile
             throw new FormatException("it must hold a dictionary of tensors (a state_dict)");
         }
 
-        var tensors = new List<CheckpointTensor>();
+        var tensors = new List<(string Name, PickledTensor Tensor)>();
         var names = new HashSet<string>();
         foreach ((object? key, object? value) in dictionary.Items)
         {
@@ -95,10 +95,20 @@ static class PyTorchFile
                 throw new FormatException($"tensor '{name}' is there twice");
             }
 
-            tensors.Add(new CheckpointTensor(name, tensor.Storage.DType, tensor.Shape, storages.BytesOf(tensor.Storage, file), tensor.Offset, tensor.Strides));
+            tensors.Add((name, tensor));
         }
 
-        return tensors;
+        ILookup<PickledStorage, PickledTensor> users = tensors.ToLookup(entry => entry.Tensor.Storage, entry => entry.Tensor);
+        return
+        [
+            .. tensors.Select(entry => new CheckpointTensor(
+                entry.Name,
+                entry.Tensor.Storage.DType,
+                entry.Tensor.Shape,
+                storages.BytesOf(entry.Tensor.Storage, users[entry.Tensor.Storage].Sum(user => (double)user.Bytes), file),
+                entry.Tensor.Offset,
+                entry.Tensor.Strides)),
+        ];
     }
 
     /// <summary>The three functions that a state dictionary calls.</summary>
@@ -188,12 +198,18 @@ sealed record PickledStorage(string Key, ScalarType DType, long Count)
 }
 
 /// <summary>A tensor over a storage, checked to lie inside it.</summary>
-sealed record PickledTensor(PickledStorage Storage, long Offset, long[] Shape, long[] Strides);
+sealed record PickledTensor(PickledStorage Storage, long Offset, long[] Shape, long[] Strides)
+{
+    internal long Bytes => Shape.Aggregate(1L, (count, size) => count * size) * CheckpointTensor.SizeOf(Storage.DType);
+}
 
 /// <summary>Where storages' bytes lie.</summary>
 interface IStorages
 {
-    IWeightBytes BytesOf(PickledStorage storage, string file);
+    /// <param name="storage">The storage.</param>
+    /// <param name="needed">Bytes of all tensors over it together.</param>
+    /// <param name="file">The file, for messages.</param>
+    IWeightBytes BytesOf(PickledStorage storage, double needed, string file);
 }
 
 /// <summary>Storages behind the pickles of a legacy file: each its number of values in eight bytes, then the values.</summary>
@@ -202,7 +218,7 @@ sealed class LegacyStorages(MappedFile file) : IStorages
     readonly Dictionary<string, PickledStorage> _named = [];
     readonly Dictionary<string, long> _starts = [];
 
-    public IWeightBytes BytesOf(PickledStorage storage, string name) => new MappedBytes(file, _starts[storage.Key]);
+    public IWeightBytes BytesOf(PickledStorage storage, double needed, string name) => new MappedBytes(file, _starts[storage.Key]);
 
     internal PickledStorage Load(object? id)
     {
@@ -253,6 +269,8 @@ sealed class LegacyStorages(MappedFile file) : IStorages
 sealed class PyTorchArchive : IStorages, IDisposable
 {
     const int MaxPickle = 64 << 20;
+    const int FreelyInflated = 64 << 20;
+    const int MaxUnused = 4;
 
     readonly ZipArchive _zip;
     readonly string _prefix;
@@ -273,7 +291,7 @@ sealed class PyTorchArchive : IStorages, IDisposable
         _prefix = pickle[..^"data.pkl".Length];
     }
 
-    public IWeightBytes BytesOf(PickledStorage storage, string file)
+    public IWeightBytes BytesOf(PickledStorage storage, double needed, string file)
     {
         ZipArchiveEntry entry = _zip.GetEntry($"{_prefix}data/{storage.Key}") ?? throw new FormatException($"storage '{storage.Key}' is missing");
 
@@ -281,6 +299,13 @@ sealed class PyTorchArchive : IStorages, IDisposable
         if (entry.Length != storage.Bytes || entry.Length > Array.MaxLength)
         {
             throw new FormatException($"storage '{storage.Key}' must have {storage.Bytes} bytes; given {entry.Length}");
+        }
+
+        // A storage is inflated as a whole: a small view must not cost what a file of a few kilobytes can claim.
+        if (entry.Length > Math.Max(FreelyInflated, MaxUnused * needed))
+        {
+            throw new FormatException(
+                $"storage '{storage.Key}' must have at most {MaxUnused} times the {needed:0} bytes of its tensors; given {entry.Length}: save clones of them (tensor.clone())");
         }
 
         return new EntryBytes(this, storage.Key, entry);

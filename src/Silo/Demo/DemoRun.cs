@@ -40,9 +40,10 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
         await using SiloApplication silo = SiloApplication.Build(settings);
         await silo.WaitUntilReadyAsync(await silo.StartAsync(cancellationToken), cancellationToken);
         Console.WriteLine($"Up in {watch.Elapsed.TotalSeconds:0.0} s: gRPC at {silo.GrpcAddress}");
-        using GrpcChannel channel = GrpcChannel.ForAddress(silo.GrpcAddress!);
+        using GrpcChannel channel = GrpcChannel.ForAddress(silo.GrpcAddress!, new GrpcChannelOptions { ThrowOperationCanceledOnCancellation = true });
         string folder = Directory.CreateDirectory("demo").FullName;
-        await new DemoRun(channel, folder).RunAsync(cancellationToken);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, silo.Stopping);
+        await new DemoRun(channel, folder).RunAsync(ended.Token);
         Console.WriteLine($"Done in {watch.Elapsed.TotalSeconds:0.0} s. Pictures are in {folder}");
         return 0;
     }
@@ -61,18 +62,31 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
             Console.WriteLine("NOTE: these bundled weights are RANDOM, nothing was learned: classes and completed pixels mean nothing. They show that the whole path works.");
         }
 
-        Dictionary<string, byte[]> images = Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "assets", "images"), "*.png").Order()
-            .ToDictionary(file => Path.GetFileNameWithoutExtension(file), File.ReadAllBytes);
-        foreach (Protocol.V1.Model classifier in served.Models.Where(model => model.Heads.Count > 0))
+        Protocol.V1.Model[] classifiers = [.. served.Models.Where(model => model.Heads.Count > 0)];
+        Protocol.V1.Model? generator = served.Models.FirstOrDefault(model => model.CanGenerate);
+        if (generator is null || classifiers.Length == 0)
+        {
+            throw new InvalidOperationException(
+                $"the demo needs a model that generates and one with a head: given {string.Join(", ", served.Models.Select(model => $"'{model.Name}'"))}; add --model PATH");
+        }
+
+        Dictionary<string, byte[]> images = SampleImages();
+        foreach (Protocol.V1.Model classifier in classifiers)
         {
             await ClassifyAsync(classifier, images, cancellationToken);
         }
 
-        if (served.Models.FirstOrDefault(model => model.CanGenerate) is { } generator)
-        {
-            await ScoreAsync(generator.Name, images, cancellationToken);
-            await CompleteAsync(generator, images, cancellationToken);
-        }
+        await ScoreAsync(generator.Name, images, cancellationToken);
+        await CompleteAsync(generator, images, cancellationToken);
+    }
+
+    static Dictionary<string, byte[]> SampleImages()
+    {
+        string assets = Path.Combine(AppContext.BaseDirectory, "assets", "images");
+        string[] files = Directory.Exists(assets) ? [.. Directory.EnumerateFiles(assets, "*.png").Order()] : [];
+        return files.Length > 0
+            ? files.ToDictionary(file => Path.GetFileNameWithoutExtension(file), File.ReadAllBytes)
+            : throw new InvalidOperationException($"the demo needs its sample images, *.png in '{assets}'; there is none: build again from a whole checkout");
     }
 
     async Task ClassifyAsync(Protocol.V1.Model model, Dictionary<string, byte[]> images, CancellationToken cancellationToken)

@@ -14,8 +14,20 @@ internal static class CheckpointLoader
 
     /// <summary>Opens and checks a folder without reading its weights.</summary>
     /// <param name="folder">Checkpoint folder.</param>
-    /// <exception cref="CheckpointException">It breaks a rule.</exception>
+    /// <exception cref="CheckpointException">It breaks a rule: the message begins with the folder, for there may be several.</exception>
     internal static Checkpoint Open(string folder)
+    {
+        try
+        {
+            return OpenChecked(folder);
+        }
+        catch (CheckpointException failure) when (!failure.Message.StartsWith($"{folder}: ", StringComparison.Ordinal))
+        {
+            throw new CheckpointException($"{folder}: {failure.Message}", failure);
+        }
+    }
+
+    static Checkpoint OpenChecked(string folder)
     {
         Checkpoint checkpoint = Checkpoint.Open(folder);
         try

@@ -33,12 +33,15 @@ public sealed class ReplicaOptions : IValidatableObject
     {
         if (Models.Any(model => model.Path.Length == 0))
         {
-            yield return new ValidationResult("Igpt:Models: each model needs a Path", [nameof(Models)]);
+            yield return new ValidationResult("Igpt:Models: each model needs a checkpoint folder (--model PATH or NAME=PATH); given ''", [nameof(Models)]);
         }
 
-        foreach (IGrouping<string, ServedCheckpoint> same in Models.GroupBy(model => model.ServedName).Where(same => same.Count() > 1 || same.Key.AsSpan().ContainsAny(";/")))
+        IEnumerable<IGrouping<string, ServedCheckpoint>> names = Models.Where(model => model.Path.Length > 0).GroupBy(model => model.ServedName);
+        foreach (IGrouping<string, ServedCheckpoint> same in names.Where(same => same.Count() > 1 || same.Key.Length == 0 || same.Key.AsSpan().ContainsAny(";/")))
         {
-            yield return new ValidationResult($"Igpt:Models: names must be unique and without ';' and '/'; given '{same.Key}' {same.Count()} times", [nameof(Models)]);
+            yield return new ValidationResult(
+                $"Igpt:Models: names must be unique, not empty, and without ';' and '/': give others with --model NAME=PATH; given '{same.Key}' for {string.Join(" and ", same.Select(model => model.Path))}",
+                [nameof(Models)]);
         }
     }
 }

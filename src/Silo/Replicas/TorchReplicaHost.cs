@@ -47,7 +47,7 @@ internal sealed partial class TorchReplicaHost(ReplicaOptions options, SiloAdver
             () => Load(served, device, loaded),
             time,
             loggers.CreateLogger<EngineLoop>());
-        return new ReplicaEngine(loop, device, options.DType, StartAsync(loop, loaded.Task, device));
+        return new ReplicaEngine(loop, device, options.DType, StartAsync(loop, loaded.Task, device), () => Release(device));
     }
 
     /// <summary>On the engine's thread: reads the weights and allocates the KV slots.</summary>
@@ -60,10 +60,24 @@ internal sealed partial class TorchReplicaHost(ReplicaOptions options, SiloAdver
         (ImageGpt network, LoadedModel model) = CheckpointLoader.Load(checkpoint, served.ServedName, new Device(device), dtype);
         long slotBytes = TorchModelRunner.SlotBytes(checkpoint.Config, dtype);
         int slots = options.Slots ?? SlotsFor(slotBytes);
-        var runner = new TorchModelRunner(network, new TorchRunnerOptions { Slots = slots });
+        TorchModelRunner runner = CreateRunner(network, slots);
         LogLoaded(served.ServedName, device, time.GetElapsedTime(started).TotalSeconds, slots, slotBytes >> 10);
         loaded.TrySetResult(model);
         return runner;
+    }
+
+    static TorchModelRunner CreateRunner(ImageGpt network, int slots)
+    {
+        try
+        {
+            return new TorchModelRunner(network, new TorchRunnerOptions { Slots = slots });
+        }
+        catch
+        {
+            // The slots do not fit: the network is still ours, and its memory is what the next attempt needs.
+            network.Dispose();
+            throw;
+        }
     }
 
     /// <summary>As many slots as a quarter of the memory this process may still use holds.</summary>
@@ -79,7 +93,6 @@ internal sealed partial class TorchReplicaHost(ReplicaOptions options, SiloAdver
         catch (Exception failure)
         {
             LogFailed(failure, device);
-            Release(device);
             throw;
         }
     }

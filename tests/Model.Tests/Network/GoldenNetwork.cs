@@ -7,21 +7,28 @@ namespace IgptCluster.Model.Tests.Network;
 /// <summary>Networks and cases of the golden set, read by the tests' own reader.</summary>
 static class GoldenNetwork
 {
-    /// <summary>A golden checkpoint as a network.</summary>
+    /// <summary>A checkpoint of the golden set, whichever set that is, as a network.</summary>
+    /// <param name="model">Its folder's name, as <see cref="Cases"/> gives it: other sets have other models.</param>
+    /// <param name="change">Changes the configuration.</param>
+    public static ImageGpt Load(string model, Func<ImageGptConfig, ImageGptConfig>? change = null) => LoadFolder(GoldenSet.PathOf("models", model), ScalarType.Float32, change, replace: null);
+
+    /// <summary>A checkpoint of the set that lies with the tests as a network, for tests that are not about the golden set.</summary>
     /// <param name="model">Its folder's name.</param>
     /// <param name="dtype">Number type to compute in.</param>
     /// <param name="change">Changes the configuration.</param>
     /// <param name="replace">Changes weights by name.</param>
-    public static ImageGpt Load(
+    public static ImageGpt LoadBundled(
         string model,
         ScalarType dtype = ScalarType.Float32,
         Func<ImageGptConfig, ImageGptConfig>? change = null,
-        Func<string, Tensor, Tensor>? replace = null)
+        Func<string, Tensor, Tensor>? replace = null) => LoadFolder(Path.Combine(GoldenSet.Bundled, "models", model), dtype, change, replace);
+
+    static ImageGpt LoadFolder(string folder, ScalarType dtype, Func<ImageGptConfig, ImageGptConfig>? change, Func<string, Tensor, Tensor>? replace)
     {
-        using JsonDocument document = GoldenSet.Json("models", model, "config.json");
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "config.json")));
         JsonElement json = document.RootElement;
         ImageGptConfig config = Config(json);
-        Dictionary<string, GoldenTensors> files = WeightFiles(model);
+        Dictionary<string, GoldenTensors> files = WeightFiles(folder);
         return new ImageGpt(change?.Invoke(config) ?? config, Architecture(json), Weight, dtype: dtype);
 
         Tensor Weight(string name)
@@ -86,8 +93,8 @@ static class GoldenNetwork
             : [],
     };
 
-    static Dictionary<string, GoldenTensors> WeightFiles(string model) =>
-        Directory.EnumerateFiles(GoldenSet.PathOf("models", model), "*.safetensors")
+    static Dictionary<string, GoldenTensors> WeightFiles(string folder) =>
+        Directory.EnumerateFiles(folder, "*.safetensors")
             .Select(path => new GoldenTensors(path))
             .SelectMany(file => file.Names.Select(name => (name, file)))
             .ToDictionary(entry => entry.name, entry => entry.file);

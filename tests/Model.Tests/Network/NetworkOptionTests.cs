@@ -28,7 +28,7 @@ public sealed class NetworkOptionTests
     public void Forward_Embeddings_EqualsTheirIds()
     {
         using DisposeScope scope = NewDisposeScope();
-        using ImageGpt network = GoldenNetwork.Load("base-513");
+        using ImageGpt network = GoldenNetwork.LoadBundled("base-513");
         Tensor ids = tensor(new long[] { 512, 3, 77, 4, 500, 0 }).reshape(2, 3);
         Tensor table = network.Parameters.Single(parameter => parameter.Name == "wte.weight").Value;
         Tensor expected = network.Forward(new ImageGptInput { TokenIds = ids }).Logits!;
@@ -40,7 +40,7 @@ public sealed class NetworkOptionTests
     public void Forward_Bidirectional_LetsEveryTokenSeeAllOthers()
     {
         using DisposeScope scope = NewDisposeScope();
-        using ImageGpt network = GoldenNetwork.Load("base-513");
+        using ImageGpt network = GoldenNetwork.LoadBundled("base-513");
         ImageGptInput ids = new() { TokenIds = tensor(new long[] { 7, 3, 77, 4 }).unsqueeze(0), Bidirectional = true };
         ImageGptInput otherEnd = ids with { TokenIds = tensor(new long[] { 7, 3, 77, 5 }).unsqueeze(0) };
         Tensor first = FirstLogits(ids);
@@ -59,7 +59,7 @@ public sealed class NetworkOptionTests
     public void Forward_RegressionHead_GivesMeanSquaredError()
     {
         using DisposeScope scope = NewDisposeScope();
-        using ImageGpt network = GoldenNetwork.Load(
+        using ImageGpt network = GoldenNetwork.LoadBundled(
             "classifier-65",
             change: config => config with { Labels = ["age"] },
             replace: (name, value) => name == "score.weight" ? value.narrow(0, 0, 1) : value);
@@ -74,7 +74,7 @@ public sealed class NetworkOptionTests
     public void Forward_SingleTokenWithLabels_LossIsNaN()
     {
         using DisposeScope scope = NewDisposeScope();
-        using ImageGpt network = GoldenNetwork.Load("base-513");
+        using ImageGpt network = GoldenNetwork.LoadBundled("base-513");
         Tensor ids = zeros(1, 1, dtype: ScalarType.Int64);
         Assert.True(float.IsNaN(network.Forward(new ImageGptInput { TokenIds = ids, Labels = ids }).Loss!.item<float>()));
     }
@@ -86,7 +86,7 @@ public sealed class NetworkOptionTests
     public void Forward_WithGradients_ReachesEveryWeightByTheTrueSlope(string model)
     {
         using DisposeScope scope = NewDisposeScope();
-        using ImageGpt network = GoldenNetwork.Load(model);
+        using ImageGpt network = GoldenNetwork.LoadBundled(model);
         Tensor ids = tensor(new long[] { 5, 3, 60, 4, 9, 0, 11, 2 }).reshape(1, 8);
         var input = new ImageGptInput { TokenIds = ids, Labels = network.Architecture == ImageGptArchitecture.ImageClassification ? full(1, 2, dtype: ScalarType.Int64) : ids };
         foreach (var (_, value) in network.Parameters)
@@ -124,8 +124,8 @@ public sealed class NetworkOptionTests
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
         var input = new ImageGptInput { TokenIds = zeros(1, 8, dtype: ScalarType.Int64) };
-        using ImageGpt network = GoldenNetwork.Load("base-513");
-        using ImageGpt undropped = GoldenNetwork.Load("base-513", change: config => config with { EmbeddingDropout = 0, ResidualDropout = 0, AttentionDropout = 0 });
+        using ImageGpt network = GoldenNetwork.LoadBundled("base-513");
+        using ImageGpt undropped = GoldenNetwork.LoadBundled("base-513", change: config => config with { EmbeddingDropout = 0, ResidualDropout = 0, AttentionDropout = 0 });
         Tensor quiet = network.Forward(input).Logits!;
         Tensor dropped = network.Forward(input with { Training = true }).Logits!;
         Assert.True((quiet - dropped).abs().max().item<float>() > 0.01);
@@ -135,7 +135,7 @@ public sealed class NetworkOptionTests
     [Fact]
     public void Forward_Results_FollowTheCallersScope()
     {
-        using ImageGpt network = GoldenNetwork.Load("tied-17");
+        using ImageGpt network = GoldenNetwork.LoadBundled("tied-17");
         Tensor logits;
         using (DisposeScope scope = NewDisposeScope())
         {

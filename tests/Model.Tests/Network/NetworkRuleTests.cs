@@ -38,7 +38,7 @@ public sealed class NetworkRuleTests
     public void Forward_StartTokenAsLabel_IsRefusedWithUntiedHead()
     {
         using DisposeScope scope = NewDisposeScope();
-        using ImageGpt network = GoldenNetwork.Load("base-513");
+        using ImageGpt network = GoldenNetwork.LoadBundled("base-513");
         Tensor ids = full(1, 3, 512, dtype: ScalarType.Int64);
         ArgumentException error = Assert.Throws<ArgumentException>(() => network.Forward(new ImageGptInput { TokenIds = ids, Labels = ids }));
         Assert.Contains("0 to 511", error.Message, StringComparison.Ordinal);
@@ -49,7 +49,7 @@ public sealed class NetworkRuleTests
     public void Forward_CacheThatDoesNotFit_NamesRuleAndValue()
     {
         using DisposeScope scope = NewDisposeScope();
-        using ImageGpt network = GoldenNetwork.Load(Model);
+        using ImageGpt network = GoldenNetwork.LoadBundled(Model);
         using var cache = new KvCache();
         network.Forward(new ImageGptInput { TokenIds = zeros(2, 14, dtype: ScalarType.Int64), Cache = cache });
         var tooLong = new ImageGptInput { TokenIds = zeros(2, 3, dtype: ScalarType.Int64), Cache = cache };
@@ -62,7 +62,7 @@ public sealed class NetworkRuleTests
     [Fact]
     public void Constructor_WrongShape_NamesWeightAndShapes()
     {
-        ArgumentException error = Assert.Throws<ArgumentException>(() => GoldenNetwork.Load(
+        ArgumentException error = Assert.Throws<ArgumentException>(() => GoldenNetwork.LoadBundled(
             Model,
             replace: (name, value) => name == "h.1.mlp.c_fc.weight" ? value.t() : value));
         Assert.Contains("h.1.mlp.c_fc.weight must have the shape [16, 64]; given: [64, 16]", error.Message, StringComparison.Ordinal);
@@ -71,14 +71,14 @@ public sealed class NetworkRuleTests
     [Fact]
     public void Constructor_UnknownActivation_NamesIt()
     {
-        ArgumentException error = Assert.Throws<ArgumentException>(() => GoldenNetwork.Load(Model, change: config => config with { ActivationFunction = "geglu" }));
+        ArgumentException error = Assert.Throws<ArgumentException>(() => GoldenNetwork.LoadBundled(Model, change: config => config with { ActivationFunction = "geglu" }));
         Assert.Contains("\"geglu\"", error.Message, StringComparison.Ordinal);
     }
 
     static void AssertRefused(ImageGptInput input, string rule, string value)
     {
         using DisposeScope scope = NewDisposeScope();
-        using ImageGpt network = GoldenNetwork.Load(Model);
+        using ImageGpt network = GoldenNetwork.LoadBundled(Model);
         ArgumentException error = Assert.Throws<ArgumentException>(() => network.Forward(input));
         Assert.Contains(rule, error.Message, StringComparison.Ordinal);
         Assert.Contains($"given: {value}", error.Message, StringComparison.Ordinal);

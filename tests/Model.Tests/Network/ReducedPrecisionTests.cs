@@ -16,8 +16,8 @@ public sealed class ReducedPrecisionTests
     [InlineData("half-17", ScalarType.Float16, 0.005f)]
     public void Execute_SixteenBit_StaysNearFloat32(string model, ScalarType dtype, float tolerance)
     {
-        using var wide = new TorchModelRunner(GoldenNetwork.Load(model), new TorchRunnerOptions { Slots = 1 });
-        using var narrow = new TorchModelRunner(GoldenNetwork.Load(model, dtype), new TorchRunnerOptions { Slots = 1 });
+        using var wide = new TorchModelRunner(GoldenNetwork.LoadBundled(model), new TorchRunnerOptions { Slots = 1 });
+        using var narrow = new TorchModelRunner(GoldenNetwork.LoadBundled(model, dtype), new TorchRunnerOptions { Slots = 1 });
         int[] tokens = Tokens(8, Math.Min(wide.Shape.PositionCount, 60), wide.Shape.VocabularySize);
         int[] targets = [.. tokens.Select(token => token % wide.Shape.LogitCount)];
         SequenceChunk[] chunks =

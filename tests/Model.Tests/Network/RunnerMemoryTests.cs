@@ -15,7 +15,7 @@ public sealed class RunnerMemoryTests
     [Fact]
     public void Execute_ThousandSteps_LeavesTensorsAndMemoryWhereTheyWere()
     {
-        using var runner = new TorchModelRunner(GoldenNetwork.Load("base-513"), new TorchRunnerOptions { Slots = 4 });
+        using var runner = new TorchModelRunner(GoldenNetwork.LoadBundled("base-513"), new TorchRunnerOptions { Slots = 4 });
         int[] tokens = Tokens(9, 64, 513);
 
         // Every position once: the cache's pages count as resident when they are first written.

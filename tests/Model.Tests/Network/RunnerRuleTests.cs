@@ -8,7 +8,7 @@ public sealed class RunnerRuleTests
     [Fact]
     public void Execute_BrokenPlan_NamesRuleAndValueAndStaysUsable()
     {
-        using var runner = new TorchModelRunner(GoldenNetwork.Load("half-17"), new TorchRunnerOptions { Slots = 2 });
+        using var runner = new TorchModelRunner(GoldenNetwork.LoadBundled("half-17"), new TorchRunnerOptions { Slots = 2 });
         float[] before = runner.Run(Chunk(0, 0, 16, 1, 2))[0].Logits.ToArray();
         AssertRefused(runner, "slot must be 0 to the number of slots − 1 = 1; given: 2", Chunk(2, 0, 1));
         AssertRefused(runner, "given: -1", Chunk(-1, 0, 1));
@@ -30,14 +30,14 @@ public sealed class RunnerRuleTests
     [Fact]
     public void Execute_LogitsOfAClassifier_IsRefused()
     {
-        using var runner = new TorchModelRunner(GoldenNetwork.Load("classifier-65"), new TorchRunnerOptions { Slots = 1 });
+        using var runner = new TorchModelRunner(GoldenNetwork.LoadBundled("classifier-65"), new TorchRunnerOptions { Slots = 1 });
         AssertRefused(runner, "language-model head", Chunk(0, 0, 1));
     }
 
     [Fact]
     public void Execute_CopiesOnly_GivesNoOutput()
     {
-        using var runner = new TorchModelRunner(GoldenNetwork.Load("half-17"), new TorchRunnerOptions { Slots = 2 });
+        using var runner = new TorchModelRunner(GoldenNetwork.LoadBundled("half-17"), new TorchRunnerOptions { Slots = 2 });
         Assert.Empty(runner.Execute(new StepPlan([new PrefixCopy(0, 1, 4)], [])));
     }
 

@@ -36,8 +36,8 @@ public sealed class RunnerTests
     [MemberData(nameof(CausalModels))]
     public void Execute_PromptInAnySplit_GivesTheDenseLogits(string model)
     {
-        using ImageGpt dense = GoldenNetwork.Load(model);
-        using var runner = new TorchModelRunner(GoldenNetwork.Load(model), new TorchRunnerOptions { Slots = 3 });
+        using ImageGpt dense = GoldenNetwork.LoadBundled(model);
+        using var runner = new TorchModelRunner(GoldenNetwork.LoadBundled(model), new TorchRunnerOptions { Slots = 3 });
         int[] tokens = Tokens(1, Math.Min(dense.Config.PositionCount, 100), dense.Config.VocabSize);
         float[] expected = DenseLogits(dense, tokens);
         var random = new Random(5);
@@ -60,8 +60,8 @@ public sealed class RunnerTests
     public void Execute_MixedStep_GivesEachChunkWhatItGetsAlone()
     {
         const string Model = "base-513";
-        using var together = new TorchModelRunner(GoldenNetwork.Load(Model), new TorchRunnerOptions { Slots = 4 });
-        using var alone = new TorchModelRunner(GoldenNetwork.Load(Model), new TorchRunnerOptions { Slots = 4 });
+        using var together = new TorchModelRunner(GoldenNetwork.LoadBundled(Model), new TorchRunnerOptions { Slots = 4 });
+        using var alone = new TorchModelRunner(GoldenNetwork.LoadBundled(Model), new TorchRunnerOptions { Slots = 4 });
         int[][] tokens = [.. Enumerable.Range(0, 4).Select(row => Tokens(row, 60, 513))];
         SequenceChunk[] first = [Chunk(2, 0, tokens[2][..30]), Chunk(0, 0, tokens[0][..7])];
         SequenceChunk[] mixed =
@@ -94,8 +94,8 @@ public sealed class RunnerTests
     [MemberData(nameof(CausalModels))]
     public void Execute_PrefixCopy_LetsTheTargetGoOnAlone(string model)
     {
-        using ImageGpt dense = GoldenNetwork.Load(model);
-        using var runner = new TorchModelRunner(GoldenNetwork.Load(model), new TorchRunnerOptions { Slots = 3 });
+        using ImageGpt dense = GoldenNetwork.LoadBundled(model);
+        using var runner = new TorchModelRunner(GoldenNetwork.LoadBundled(model), new TorchRunnerOptions { Slots = 3 });
         int[] tokens = Tokens(2, Math.Min(dense.Config.PositionCount, 40), dense.Config.VocabSize);
         int[] fork = [.. tokens[..8], .. Tokens(3, tokens.Length - 7, dense.Config.VocabSize)[1..]];
         runner.Run(Chunk(1, 0, tokens[..10]));
@@ -112,7 +112,7 @@ public sealed class RunnerTests
         const string Model = "base-513";
         const int Count = 32;
         const int Steps = 20;
-        using var runner = new TorchModelRunner(GoldenNetwork.Load(Model), new TorchRunnerOptions { Slots = Count + 1 });
+        using var runner = new TorchModelRunner(GoldenNetwork.LoadBundled(Model), new TorchRunnerOptions { Slots = Count + 1 });
         int[][] prompts = [.. Enumerable.Range(0, Count).Select(row => Tokens(100 + row, 1 + (row * 13), 513))];
         int[][] alone = [.. prompts.Select(prompt => Decode(runner, [prompt], [Count], Steps)[0])];
         int[][] together = Decode(runner, prompts, [.. Enumerable.Range(0, Count)], Steps);
@@ -124,8 +124,8 @@ public sealed class RunnerTests
     [MemberData(nameof(CausalModels))]
     public void Execute_Targets_GivesTheirLogProbabilities(string model)
     {
-        using ImageGpt dense = GoldenNetwork.Load(model);
-        using var runner = new TorchModelRunner(GoldenNetwork.Load(model), new TorchRunnerOptions { Slots = 1 });
+        using ImageGpt dense = GoldenNetwork.LoadBundled(model);
+        using var runner = new TorchModelRunner(GoldenNetwork.LoadBundled(model), new TorchRunnerOptions { Slots = 1 });
         int[] tokens = Tokens(4, Math.Min(dense.Config.PositionCount, 90), dense.Config.VocabSize);
         int[] targets = [.. tokens[1..], 3];
         float[] logits = DenseLogits(dense, tokens);
@@ -145,8 +145,8 @@ public sealed class RunnerTests
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
-        using ImageGpt dense = GoldenNetwork.Load(model);
-        using var runner = new TorchModelRunner(GoldenNetwork.Load(model), new TorchRunnerOptions { Slots = 2 });
+        using ImageGpt dense = GoldenNetwork.LoadBundled(model);
+        using var runner = new TorchModelRunner(GoldenNetwork.LoadBundled(model), new TorchRunnerOptions { Slots = 2 });
         int[] tokens = Tokens(6, dense.Config.PositionCount, dense.Config.VocabSize);
         Tensor ids = tensor(Array.ConvertAll(tokens, token => (long)token)).unsqueeze(0);
         Tensor hidden = stack(dense.Forward(new ImageGptInput { TokenIds = ids, WantsHiddenStates = true }).HiddenStates).squeeze(1); // [L + 1, T, E]

@@ -1,0 +1,168 @@
+using System.Diagnostics;
+using System.Globalization;
+using Grpc.Core;
+using Grpc.Net.Client;
+using IgptCluster.Protocol.V1;
+using IgptCluster.Tests.Shared;
+
+namespace IgptCluster.EndToEnd.Tests;
+
+/// <summary>How servers start, refuse to start, and stop.</summary>
+public sealed class StartupTests
+{
+    static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    static string Bundled => Path.Combine(GoldenSet.RepositoryRoot(), "tests", "models", "tiny-random");
+
+    [Fact(Timeout = 120_000)]
+    public async Task Silo_TerminatedWhileGenerating_StopsInOrderAndExitsWithZero()
+    {
+        CancellationToken cancelled = TestContext.Current.CancellationToken;
+        await using ServerProcess server = await ServerProcess.StartSiloAsync("--model", Bundled, "--slots", "8");
+        using GrpcChannel channel = server.Connect();
+        using AsyncServerStreamingCall<GenerateEvent> running = new ImageGpt.ImageGptClient(channel).Generate(new GenerateRequest { Samples = 8 }, cancellationToken: cancelled);
+        Assert.True(await running.ResponseStream.MoveNext(cancelled));
+        await TerminateAsync(server);
+        int finished = 0;
+        while (await running.ResponseStream.MoveNext(cancelled))
+        {
+            finished += running.ResponseStream.Current.EventCase == GenerateEvent.EventOneofCase.Finished ? 1 : 0;
+        }
+
+        Assert.Equal(8, finished);
+        await server.Process.WaitForExitAsync(cancelled);
+        Assert.True(server.Process.ExitCode == 0, $"it exited with {server.Process.ExitCode}\n{server.Output}");
+    }
+
+    [Theory]
+    [InlineData("Igpt:Slots", "between 1 and 4096; given '5000'", "--slots", "5000")]
+    [InlineData("Igpt:Slots", "'many'", "--slots", "many")]
+    [InlineData("Igpt:Device", "cpu|cuda|auto'; given 'tpu'", "--device", "tpu")]
+    [InlineData("Igpt:Models", "--model PATH or NAME=PATH", "--model", "")]
+    [InlineData("Igpt:Models", "not empty", "--model", "/")]
+    [InlineData("Igpt:Listen:Grpc", "given 'here'", "--grpc", "here")]
+    public async Task Silo_BrokenOption_SaysRuleAndValueAndExitsWithTwo(string setting, string words, params string[] arguments)
+    {
+        string[] model = arguments[0] == "--model" ? [] : ["--model", Bundled];
+        (int code, string output) = await ServerProcess.RunToEndAsync("Silo", [.. model, .. arguments]);
+        Assert.StartsWith("igpt silo: ", output, StringComparison.Ordinal);
+        Assert.Contains(setting, output, StringComparison.Ordinal);
+        Assert.Contains(words, output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', output);
+        Assert.Equal(2, code);
+    }
+
+    [Theory]
+    [InlineData("Igpt:Gateway:MaxImages", "between 1 and 1024; given '0'", "0")]
+    [InlineData("Igpt:Gateway:MaxSessionTtl", "49.00:00:00; given '50.00:00:00'", "50.00:00:00")]
+    [InlineData("Igpt:Sessions:MaxResumptions", "between 0 and 100; given '-1'", "-1")]
+    [InlineData("Igpt:Cluster:SiloPort", "between 1 and 65535; given '0'", "0")]
+    public async Task SiloAndGateway_BrokenSetting_SayRuleAndValueAndExitWithTwo(string setting, string words, string value)
+    {
+        (string Name, string Value) variable = (setting.Replace(":", "__", StringComparison.Ordinal), value);
+        foreach ((string project, string[] arguments) in new[] { ("Silo", new[] { "--model", Bundled }), ("Gateway", []) })
+        {
+            (int code, string output) = await ServerProcess.RunToEndAsync(project, arguments, variable);
+            Assert.StartsWith($"igpt {project.ToLowerInvariant()}: {setting}: ", output, StringComparison.Ordinal);
+            Assert.EndsWith(words, output, StringComparison.Ordinal);
+            Assert.DoesNotContain('\n', output);
+            Assert.Equal(2, code);
+        }
+    }
+
+    [Fact]
+    public async Task Silo_OneOfSeveralCheckpointsBroken_SaysWhich()
+    {
+        string folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(folder, "config.json"), """{"n_layer": -3}""", Cancelled);
+            (int code, string output) = await ServerProcess.RunToEndAsync("Silo", ["--model", Bundled, "--model", folder]);
+            Assert.StartsWith($"igpt silo: {folder}: config.json: ", output, StringComparison.Ordinal);
+            Assert.Equal(2, code);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Silo_NoBundledModel_AsksForOneAndExitsWithTwo()
+    {
+        string copy = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+        try
+        {
+            // The program without the models that come with it. Without libtorch's natives too, which are large; their list would be missed first.
+            foreach (FileInfo file in new DirectoryInfo(ServerProcess.FolderOf("Silo")).EnumerateFiles().Where(file => file.Length < 8 << 20 && !file.Name.EndsWith(".deps.json", StringComparison.Ordinal)))
+            {
+                file.CopyTo(Path.Combine(copy, file.Name));
+            }
+
+            (int code, string output) = await ServerProcess.RunToEndAsync("Silo", [], copy);
+            Assert.StartsWith("igpt silo: no bundled model ", output, StringComparison.Ordinal);
+            Assert.Contains("--model", output, StringComparison.Ordinal);
+            Assert.Equal(2, code);
+        }
+        finally
+        {
+            Directory.Delete(copy, recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("tiny-random")]
+    [InlineData("tiny-random-classifier")]
+    public async Task Demo_WithoutGeneratorOrClassifier_Fails(string model)
+    {
+        (int code, string output) = await ServerProcess.RunToEndAsync("Silo", ["--demo", "--model", Path.Combine(GoldenSet.RepositoryRoot(), "tests", "models", model)]);
+        Assert.Contains("igpt silo: the demo needs a model that generates and one with a head", output, StringComparison.Ordinal);
+        Assert.Equal(1, code);
+    }
+
+    [Fact]
+    public async Task Silo_JoiningWithWeightsThatCannotBeLoaded_FailsThoughAnotherIsReady()
+    {
+        string folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+        try
+        {
+            foreach (string file in Directory.EnumerateFiles(Bundled))
+            {
+                File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+            }
+
+            // All bits set is a NaN, which only loading finds.
+            string weights = Path.Combine(folder, "model.safetensors");
+            byte[] bytes = await File.ReadAllBytesAsync(weights, Cancelled);
+            bytes.AsSpan(^64..).Fill(0xFF);
+            await File.WriteAllBytesAsync(weights, bytes, Cancelled);
+            await using ServerProcess first = await ServerProcess.StartSiloAsync("--model", Bundled);
+            var start = await Assert.ThrowsAnyAsync<Exception>(() => ServerProcess.JoinSiloAsync(first, "--model", $"tiny-random={folder}"));
+            Assert.Contains("exited with 1", start.Message, StringComparison.Ordinal);
+            Assert.Contains("could not start", start.Message, StringComparison.Ordinal);
+            Assert.Contains("finite", start.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Silo_Joining_IsReadyOnceItsOwnReplicaIs()
+    {
+        await using ServerProcess first = await ServerProcess.StartSiloAsync("--model", Bundled);
+        await using ServerProcess second = await ServerProcess.JoinSiloAsync(first, "--model", Bundled);
+        using GrpcChannel channel = second.Connect();
+        ClusterDescription cluster = await new Cluster.ClusterClient(channel).DescribeAsync(new DescribeClusterRequest(), cancellationToken: Cancelled);
+        Assert.Equal(2, cluster.Replicas.Select(replica => replica.Silo).Distinct().Count());
+        Assert.All(cluster.Replicas, replica => Assert.Equal("ready", replica.State, ignoreCase: true));
+    }
+
+    static async Task TerminateAsync(ServerProcess server)
+    {
+        using Process kill = Process.Start("kill", ["-TERM", server.Process.Id.ToString(CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync(Cancelled);
+        Assert.Equal(0, kill.ExitCode);
+    }
+}
