@@ -28,6 +28,15 @@ internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposab
             bool hasDevice = Interlocked.Increment(ref started) is var number && (number <= devices || number > devices + gateways);
             var advertisement = new SiloAdvertisement(options.SiloName, hasDevice ? ["cpu"] : [], hasDevice ? ["toy", "other"] : []);
             silo.AddIgptGrains(advertisement);
+            silo.AddIncomingGrainCallFilter(async call =>
+            {
+                if (IsSession(call.SourceId) || IsSession(call.TargetId))
+                {
+                    await model.BeforeSessionCall(call);
+                }
+
+                await call.Invoke();
+            });
             silo.Services.AddSingleton<IReplicaHost>(new FakeReplicaHost(advertisement, model));
         });
         InProcessTestCluster cluster = builder.Build();
@@ -67,6 +76,8 @@ internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposab
             Assert.Fail($"not within {Limit.TotalSeconds} seconds: {what}");
         }
     }
+
+    static bool IsSession(GrainId? grain) => grain?.Type == GrainType.Create("igpt.session");
 
     public ValueTask DisposeAsync() => Silos.DisposeAsync();
 }
