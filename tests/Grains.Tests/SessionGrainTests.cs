@@ -269,6 +269,27 @@ public sealed class SessionGrainTests
         Assert.Equal(FakeModelRunner.GreedyAfter(FakeModelRunner.SmallShape, Prompt, 61), (await reading).Tokens);
     }
 
+    [Theory]
+    [InlineData(false, SessionState.Finished)]
+    [InlineData(true, SessionState.Paused)]
+    public async Task AbandonAsync_AnotherViewerWatches_ActsOnlyOnceThatHasLeft(bool hasTimeToLive, SessionState left)
+    {
+        using var gate = new SemaphoreSlim(2);
+        FakeModel model = Endless(gate);
+        await using TestCluster cluster = await TestCluster.StartAsync(model);
+        ISessionGrain session = await StartAsync(cluster, EndlessSpec() with { TimeToLive = hasTimeToLive ? TimeSpan.FromMinutes(5) : default });
+        IAsyncEnumerator<SessionUpdate> creator = session.ReadAsync(Prompt.Length, Cancelled).GetAsyncEnumerator(Cancelled);
+        IAsyncEnumerator<SessionUpdate> other = session.ReadAsync(Prompt.Length, Cancelled).GetAsyncEnumerator(Cancelled);
+        Assert.True(await creator.MoveNextAsync() && await other.MoveNextAsync());
+        await creator.DisposeAsync();
+        await session.AbandonAsync(pause: true);
+        Assert.Equal(SessionState.Running, (await session.GetAsync()).State);
+        await other.DisposeAsync();
+        await session.AbandonAsync(pause: true);
+        Assert.Equal(left, (await session.GetAsync()).State);
+        await NothingRunsAsync(cluster, gate);
+    }
+
     const string Enumeration = "StartEnumeration<T>";
 
     static bool IsCall<TGrain>(IIncomingGrainCallContext call) => call.TargetContext.GrainInstance is TGrain;

@@ -133,6 +133,22 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
         return Task.FromResult(Describe());
     }
 
+    public Task AbandonAsync(bool pause)
+    {
+        if (_viewers > 0 || _result is not null || _spec is null)
+        {
+            return Task.CompletedTask;
+        }
+
+        if (_spec.TimeToLive == TimeSpan.Zero)
+        {
+            Finish(SessionEnd.Cancelled, "");
+            return Task.CompletedTask;
+        }
+
+        return pause ? PauseAsync() : Task.CompletedTask;
+    }
+
     GenerationSpec Spec => _spec ?? throw NotFound();
 
     IgptException NotFound()
