@@ -99,9 +99,22 @@ public sealed class CommandLineTests(SharedSilo silo) : IClassFixture<SharedSilo
     [Fact]
     public async Task Generate_ServerKilledMidStream_ExitsWithFiveAndNamesTheSession()
     {
+        (int code, string error) = (0, "");
+        for (int attempt = 0; code == 0 && attempt < 5; attempt++)
+        {
+            // Where the reader comes too late the whole stream has come before the kill.
+            (code, error) = await GenerateFromADyingServerAsync();
+        }
+
+        Assert.Equal(5, code);
+        Assert.Contains("igpt sessions attach", error, StringComparison.Ordinal);
+    }
+
+    async Task<(int Code, string Error)> GenerateFromADyingServerAsync()
+    {
         await using ServerProcess doomed = await ServerProcess.StartSiloAsync("--model", Path.Combine(GoldenSet.RepositoryRoot(), "tests", "models", "tiny-random"));
         (int code, _, string error) = await RunAsync(
-            ["generate", "--json", "--samples", "8", "--address", doomed.GrpcAddress!.ToString()],
+            ["generate", "--json", "--samples", "32", "--address", doomed.GrpcAddress!.ToString()],
             line =>
             {
                 if (line.Contains("\"tokens\"", StringComparison.Ordinal) && !doomed.Process.HasExited)
@@ -109,8 +122,7 @@ public sealed class CommandLineTests(SharedSilo silo) : IClassFixture<SharedSilo
                     doomed.Process.Kill();
                 }
             });
-        Assert.Equal(5, code);
-        Assert.Contains("igpt sessions attach", error, StringComparison.Ordinal);
+        return (code, error);
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -155,7 +155,7 @@ public sealed class ServingTests(SharedSilo silo) : IClassFixture<SharedSilo>
     }
 
     [Fact]
-    public async Task Generate_ClientDisconnects_FreesTheSlotAndCancelsTheSession()
+    public async Task Generate_ClientDisconnects_CancelsTheSession()
     {
         using GrpcChannel channel = silo.Server.Connect();
         using var leaving = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
@@ -168,20 +168,14 @@ public sealed class ServingTests(SharedSilo silo) : IClassFixture<SharedSilo>
                 leaving.Cancel();
             }
         }));
-        await silo.Server.UntilAsync("the slot is free", async () => await ServerProcess.SlotsUsedAsync(channel, SharedSilo.Generator) == 0);
-        Session ended = await new Sessions.SessionsClient(channel).GetAsync(new GetSessionRequest { SessionId = session }, cancellationToken: Cancelled);
-        Assert.Equal((SessionState.Finished, FinishReason.Cancelled), (ended.State, ended.Reason));
+        Session ended = new();
+        await silo.Server.UntilAsync("the session has finished", async () =>
+        {
+            ended = await new Sessions.SessionsClient(channel).GetAsync(new GetSessionRequest { SessionId = session }, cancellationToken: Cancelled);
+            return ended.State == SessionState.Finished;
+        });
+        Assert.Equal(FinishReason.Cancelled, ended.Reason);
         Assert.True(ended.Position < Pixels, "the generation ran to its end although its client had gone");
-    }
-
-    [Fact]
-    public async Task Generate_DeadlinePasses_FreesTheSlot()
-    {
-        using GrpcChannel channel = silo.Server.Connect();
-        RpcException failure = await Assert.ThrowsAsync<RpcException>(() => ReadAsync(
-            new ImageGpt.ImageGptClient(channel).Generate(new GenerateRequest { Samples = 16 }, deadline: DateTime.UtcNow.AddMilliseconds(400), cancellationToken: Cancelled), null, Cancelled));
-        Assert.Equal(StatusCode.DeadlineExceeded, failure.StatusCode);
-        await silo.Server.UntilAsync("the slots are free", async () => await ServerProcess.SlotsUsedAsync(channel, SharedSilo.Generator) == 0);
     }
 
     [Fact]
@@ -190,8 +184,13 @@ public sealed class ServingTests(SharedSilo silo) : IClassFixture<SharedSilo>
         using GrpcChannel channel = silo.Server.Connect();
         string session = "";
         var request = new GenerateRequest { Samples = 16, SessionTtl = Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(TimeSpan.FromMinutes(5)), Sampling = new SamplingParameters { Seed = 5 } };
-        await Assert.ThrowsAsync<RpcException>(() => ReadAsync(
-            new ImageGpt.ImageGptClient(channel).Generate(request, deadline: DateTime.UtcNow.AddMilliseconds(600), cancellationToken: Cancelled), happened => session = happened.SessionId, Cancelled));
+        for (TimeSpan deadline = TimeSpan.FromMilliseconds(600); session.Length == 0; deadline *= 2)
+        {
+            // On a busy machine the deadline may pass before anything has come.
+            await Assert.ThrowsAsync<RpcException>(() => ReadAsync(
+                new ImageGpt.ImageGptClient(channel).Generate(request, deadline: DateTime.UtcNow + deadline, cancellationToken: Cancelled), happened => session = happened.SessionId, Cancelled));
+        }
+
         var sessions = new Sessions.SessionsClient(channel);
         Session paused = new();
         await silo.Server.UntilAsync("the session is paused", async () =>
