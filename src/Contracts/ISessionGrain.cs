@@ -35,4 +35,11 @@ public interface ISessionGrain : IGrainWithStringKey
     /// <exception cref="IgptException">SessionNotFound.</exception>
     [Alias("pause")]
     Task<SessionDescription> PauseAsync();
+
+    /// <summary>
+    /// Its creator has left. Changes nothing while others watch; else a session without a time to live ends, and one with it goes on or is paused.
+    /// </summary>
+    /// <param name="pause">Whether a session with a time to live is paused.</param>
+    [Alias("abandon")]
+    Task AbandonAsync(bool pause);
 }

@@ -148,8 +148,9 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
     /// <summary>Stops the engine: what is in flight ends with <see cref="EngineStoppedException"/>, then the runner is disposed.</summary>
     public async ValueTask DisposeAsync()
     {
-        Close();
+        // In this order: an idle engine's wait for the next command must find out that it was stopped, not that none will come.
         await _stopping.CancelAsync();
+        Close();
         if (_thread is not null)
         {
             await _ended.Task;

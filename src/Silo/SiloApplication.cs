@@ -85,8 +85,26 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
         await app.StartAsync(cancellationToken);
         IReadOnlyList<string> models = app.Services.GetRequiredService<IReplicaHost>().Advertisement.Models;
         IGrainFactory grains = app.Services.GetRequiredService<IGrainFactory>();
-        await Task.WhenAll(models.Select(model => grains.GetGrain<IModelGrain>(model).GetReplicasAsync()));
+        await Task.WhenAll(models.Select(model => AskAsync(grains.GetGrain<IModelGrain>(model), cancellationToken)));
         return models;
+    }
+
+    /// <summary>Asks for a model's replicas, which starts them. The membership may take a moment to show this silo and what it advertises.</summary>
+    static async Task AskAsync(IModelGrain model, CancellationToken cancellationToken)
+    {
+        using var tick = new PeriodicTimer(LookInterval);
+        while (true)
+        {
+            try
+            {
+                await model.GetReplicasAsync();
+                return;
+            }
+            catch (Exception exception) when (exception is OrleansException or TimeoutException or IgptException { Code: IgptErrorCode.ModelNotFound or IgptErrorCode.NoReplica })
+            {
+                await tick.WaitForNextTickAsync(cancellationToken);
+            }
+        }
     }
 
     /// <summary>Waits until every given model has a replica on this silo that takes work; what other silos have does not matter.</summary>

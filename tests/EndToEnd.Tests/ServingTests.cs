@@ -49,12 +49,13 @@ public sealed class ServingTests(SharedSilo silo) : IClassFixture<SharedSilo>
     {
         using GrpcChannel channel = silo.Server.Connect();
         var client = new ImageGpt.ImageGptClient(channel);
-        using JsonDocument cases = GoldenSet.Json("cases", "classifier-65", "cases.json");
-        GoldenTensors values = GoldenSet.Tensors("cases", "classifier-65", "cases.safetensors");
-        JsonElement given = cases.RootElement.GetProperty("cases").EnumerateArray().First(one => one.GetProperty("name").GetString() == "full_b3");
+        using JsonDocument cases = GoldenSet.Json("cases", SharedSilo.GoldenModel, "cases.json");
+        GoldenTensors values = GoldenSet.Tensors("cases", SharedSilo.GoldenModel, "cases.safetensors");
+        JsonElement given = WholeImages(cases, values);
         string input = given.GetProperty("inputs").GetProperty("input_ids").GetString()!;
         (int batch, int pixels) = ((int)values.Shape(input)[0], (int)values.Shape(input)[1]);
-        ImageInput[] images = [.. values.Integers(input).Chunk(pixels).Select(ids => new ImageInput { Tokens = new TokenGrid { Width = 16, Height = 16, Ids = { ids.Select(id => (uint)id) } } })];
+        uint side = (uint)Math.Sqrt(pixels);
+        ImageInput[] images = [.. values.Integers(input).Chunk(pixels).Select(ids => new ImageInput { Tokens = new TokenGrid { Width = side, Height = side, Ids = { ids.Select(id => (uint)id) } } })];
 
         ClassifyResponse classified = await client.ClassifyAsync(new ClassifyRequest { Model = SharedSilo.Golden, Images = { images }, TopK = 100 }, cancellationToken: Cancelled);
         float[] expected = values.Floats(given.GetProperty("outputs").GetProperty("logits").GetString()!);
@@ -155,7 +156,7 @@ public sealed class ServingTests(SharedSilo silo) : IClassFixture<SharedSilo>
     }
 
     [Fact]
-    public async Task Generate_ClientDisconnects_FreesTheSlotAndCancelsTheSession()
+    public async Task Generate_ClientDisconnects_CancelsTheSession()
     {
         using GrpcChannel channel = silo.Server.Connect();
         using var leaving = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
@@ -168,20 +169,14 @@ public sealed class ServingTests(SharedSilo silo) : IClassFixture<SharedSilo>
                 leaving.Cancel();
             }
         }));
-        await silo.Server.UntilAsync("the slot is free", async () => await ServerProcess.SlotsUsedAsync(channel, SharedSilo.Generator) == 0);
-        Session ended = await new Sessions.SessionsClient(channel).GetAsync(new GetSessionRequest { SessionId = session }, cancellationToken: Cancelled);
-        Assert.Equal((SessionState.Finished, FinishReason.Cancelled), (ended.State, ended.Reason));
+        Session ended = new();
+        await silo.Server.UntilAsync("the session has finished", async () =>
+        {
+            ended = await new Sessions.SessionsClient(channel).GetAsync(new GetSessionRequest { SessionId = session }, cancellationToken: Cancelled);
+            return ended.State == SessionState.Finished;
+        });
+        Assert.Equal(FinishReason.Cancelled, ended.Reason);
         Assert.True(ended.Position < Pixels, "the generation ran to its end although its client had gone");
-    }
-
-    [Fact]
-    public async Task Generate_DeadlinePasses_FreesTheSlot()
-    {
-        using GrpcChannel channel = silo.Server.Connect();
-        RpcException failure = await Assert.ThrowsAsync<RpcException>(() => ReadAsync(
-            new ImageGpt.ImageGptClient(channel).Generate(new GenerateRequest { Samples = 16 }, deadline: DateTime.UtcNow.AddMilliseconds(400), cancellationToken: Cancelled), null, Cancelled));
-        Assert.Equal(StatusCode.DeadlineExceeded, failure.StatusCode);
-        await silo.Server.UntilAsync("the slots are free", async () => await ServerProcess.SlotsUsedAsync(channel, SharedSilo.Generator) == 0);
     }
 
     [Fact]
@@ -190,8 +185,13 @@ public sealed class ServingTests(SharedSilo silo) : IClassFixture<SharedSilo>
         using GrpcChannel channel = silo.Server.Connect();
         string session = "";
         var request = new GenerateRequest { Samples = 16, SessionTtl = Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(TimeSpan.FromMinutes(5)), Sampling = new SamplingParameters { Seed = 5 } };
-        await Assert.ThrowsAsync<RpcException>(() => ReadAsync(
-            new ImageGpt.ImageGptClient(channel).Generate(request, deadline: DateTime.UtcNow.AddMilliseconds(600), cancellationToken: Cancelled), happened => session = happened.SessionId, Cancelled));
+        for (TimeSpan deadline = TimeSpan.FromMilliseconds(600); session.Length == 0; deadline *= 2)
+        {
+            // On a busy machine the deadline may pass before anything has come.
+            await Assert.ThrowsAsync<RpcException>(() => ReadAsync(
+                new ImageGpt.ImageGptClient(channel).Generate(request, deadline: DateTime.UtcNow + deadline, cancellationToken: Cancelled), happened => session = happened.SessionId, Cancelled));
+        }
+
         var sessions = new Sessions.SessionsClient(channel);
         Session paused = new();
         await silo.Server.UntilAsync("the session is paused", async () =>
@@ -339,4 +339,20 @@ public sealed class ServingTests(SharedSilo silo) : IClassFixture<SharedSilo>
         Sampling = new SamplingParameters { Seed = seed },
         Stream = new StreamOptions { IncludePng = true, PngScale = 4 },
     };
+
+    // The case with the most tokens that is square images of colours only, without a mask.
+    static JsonElement WholeImages(JsonDocument cases, GoldenTensors values)
+    {
+        using JsonDocument config = GoldenSet.Json("models", SharedSilo.GoldenModel, "config.json");
+        int colours = config.RootElement.GetProperty("vocab_size").GetInt32() - 1;
+        return cases.RootElement.GetProperty("cases").EnumerateArray().Where(IsWhole).MaxBy(one => values.Integers(Ids(one)).Length);
+
+        bool IsWhole(JsonElement one) => one.GetProperty("kind").GetString() == "forward"
+            && !one.GetProperty("inputs").TryGetProperty("attention_mask", out _)
+            && one.GetProperty("outputs").TryGetProperty("features", out _)
+            && Math.Sqrt(values.Shape(Ids(one))[1]) % 1 == 0
+            && values.Integers(Ids(one)).Max() < colours;
+
+        static string Ids(JsonElement one) => one.GetProperty("inputs").GetProperty("input_ids").GetString()!;
+    }
 }

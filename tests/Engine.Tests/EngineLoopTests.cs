@@ -130,6 +130,18 @@ public sealed class EngineLoopTests
     }
 
     [Fact]
+    public async Task DisposeAsync_Idle_IsNoFault()
+    {
+        // The engine's thread may be anywhere between two looks at its queue.
+        for (int i = 0; i < 200; i++)
+        {
+            EngineLoop engine = await StartAsync(new FakeModelRunner(Shape, slots: 1));
+            await engine.DisposeAsync();
+            Assert.Equal("", engine.Status.Fault);
+        }
+    }
+
+    [Fact]
     public async Task TrySubmit_RequestThatBreaksARule_NamesRuleAndValue()
     {
         await using EngineLoop engine = await StartAsync(new FakeModelRunner(Shape, slots: 1));

@@ -35,6 +35,15 @@ public sealed class ErrorStatusTests
     [InlineData(IgptErrorCode.Internal, StatusCode.Internal)]
     public void CodeOf_ContractsErrors_IsTheContractsStatus(IgptErrorCode code, StatusCode status) => Assert.Equal(status, ErrorStatus.CodeOf(code));
 
+    [Theory]
+    [MemberData(nameof(Codes))]
+    public void ToRpcException_NoDelayGiven_HasOneWhereTryingAgainMayHelp(IgptErrorCode code)
+    {
+        RetryInfo? retry = new IgptException(code, "what happened").ToRpcException().GetRpcStatus()!.GetDetail<RetryInfo>();
+        bool mayHelp = code is IgptErrorCode.Overloaded or IgptErrorCode.NoReplica or IgptErrorCode.Draining;
+        Assert.Equal(mayHelp, retry?.RetryDelay.ToTimeSpan() > TimeSpan.Zero);
+    }
+
     [Fact]
     public void ToRpcException_FieldAndDelay_AreDetails()
     {

@@ -63,6 +63,9 @@ internal sealed class FakeModel
     /// <summary>Runs on the engines' threads before each step.</summary>
     public Action<StepPlan> BeforeStep { get; set; } = _ => { };
 
+    /// <summary>Runs before each call that a session makes or gets, to hold it or to refuse it.</summary>
+    public Func<IIncomingGrainCallContext, Task> BeforeSessionCall { get; set; } = _ => Task.CompletedTask;
+
     /// <summary>Every runner started, in order.</summary>
     public ConcurrentBag<FakeModelRunner> Runners { get; } = [];
 }

@@ -161,6 +161,177 @@ public sealed class SessionGrainTests
         Assert.Contains("nobody", unknown.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task CancelAsync_WhileItIsBeingQueued_EndsItAndFreesItsSlot()
+    {
+        using var gate = new SemaphoreSlim(2);
+        using var queueing = new Barrier();
+        FakeModel model = Endless(gate);
+        model.BeforeSessionCall = queueing.HoldAsync;
+        await using TestCluster cluster = await TestCluster.StartAsync(model);
+        Task<ISessionGrain> starting = StartAsync(cluster, EndlessSpec());
+        await queueing.ReachedAsync();
+        ISessionGrain session = cluster.Grains.GetGrain<ISessionGrain>("first");
+        Assert.Equal(SessionEnd.Cancelled, (await session.CancelAsync()).Result!.End);
+        queueing.Open();
+        await starting;
+        await NothingRunsAsync(cluster, gate);
+        Assert.Equal(SessionState.Finished, (await session.GetAsync()).State);
+        Assert.Equal(SessionEnd.Cancelled, (await ReadAsync(session, Prompt.Length)).Result!.End);
+    }
+
+    [Fact]
+    public async Task PauseAsync_WhileItIsTakenUpAgain_PausesItAndFreesItsSlot()
+    {
+        using var gate = new SemaphoreSlim(2);
+        using var queueing = new Barrier();
+        FakeModel model = Endless(gate);
+        await using TestCluster cluster = await TestCluster.StartAsync(model);
+        ISessionGrain session = await StartAsync(cluster, EndlessSpec());
+        await session.PauseAsync();
+        await NothingRunsAsync(cluster, gate);
+        model.BeforeSessionCall = queueing.HoldAsync;
+        Task<(int[] Tokens, SessionResult? Result)> reading = ReadAsync(session, Prompt.Length);
+        await queueing.ReachedAsync();
+        await session.PauseAsync();
+        queueing.Open();
+        await NothingRunsAsync(cluster, gate);
+        Assert.Equal(SessionState.Paused, (await session.GetAsync()).State);
+        await session.CancelAsync();
+        Assert.Equal(SessionEnd.Cancelled, (await reading).Result!.End);
+    }
+
+    [Fact]
+    public async Task ReadAsync_TwoViewersOfAPausedSessionThatCannotGoOn_BothAreTold()
+    {
+        using var gate = new SemaphoreSlim(2);
+        using var asking = new SemaphoreSlim(0);
+        using var answer = new SemaphoreSlim(0);
+        FakeModel model = Endless(gate);
+        await using TestCluster cluster = await TestCluster.StartAsync(model);
+        ISessionGrain session = await StartAsync(cluster, EndlessSpec());
+        await session.PauseAsync();
+        await NothingRunsAsync(cluster, gate);
+        int viewers = 0;
+        model.BeforeSessionCall = async call =>
+        {
+            viewers += IsCall<ISessionGrain>(call) && call.MethodName == Enumeration ? 1 : 0;
+            if (IsCall<IModelGrain>(call))
+            {
+                asking.Release();
+                await answer.WaitAsync(Cancelled);
+                throw new IgptException(IgptErrorCode.NoReplica, "none today");
+            }
+        };
+        Task<(int[] Tokens, SessionResult? Result)>[] readings = [ReadAsync(session, Prompt.Length), ReadAsync(session, Prompt.Length)];
+        await asking.WaitAsync(Cancelled);
+        await TestCluster.UntilAsync("both have attached", () => Task.FromResult(Volatile.Read(ref viewers) == 2));
+        Assert.Equal(SessionState.Paused, (await session.GetAsync()).State);
+        answer.Release(2);
+        foreach (Task<(int[] Tokens, SessionResult? Result)> reading in readings)
+        {
+            IgptException failure = await Assert.ThrowsAsync<IgptException>(() => reading.WaitAsync(Cancelled));
+            Assert.Equal("none today", failure.Message);
+        }
+    }
+
+    [Fact]
+    public async Task ReadAsync_AttachesWhileALostReplicaIsReplaced_WaitsAndGetsEveryToken()
+    {
+        int steps = 0;
+        int asked = 0;
+        bool isRefused = true;
+        var model = new FakeModel
+        {
+            BeforeStep = _ =>
+            {
+                if (Interlocked.Increment(ref steps) == 10)
+                {
+                    throw new InvalidOperationException("device lost");
+                }
+            },
+            BeforeSessionCall = call =>
+            {
+                if (IsCall<IModelGrain>(call) && Interlocked.Increment(ref asked) > 0 && Volatile.Read(ref isRefused))
+                {
+                    throw new IgptException(IgptErrorCode.NoReplica, "none yet");
+                }
+
+                return Task.CompletedTask;
+            },
+        };
+        await using TestCluster cluster = await TestCluster.StartAsync(model);
+        ISessionGrain session = await StartAsync(cluster, Spec());
+        await TestCluster.UntilAsync("the session asks for another replica", () => Task.FromResult(Volatile.Read(ref asked) > 0));
+        Task<(int[] Tokens, SessionResult? Result)> reading = ReadAsync(session, Prompt.Length);
+        await TestCluster.UntilAsync("it has asked again", () => Task.FromResult(Volatile.Read(ref asked) > 2));
+        Volatile.Write(ref isRefused, false);
+        Assert.Equal(FakeModelRunner.GreedyAfter(FakeModelRunner.SmallShape, Prompt, 61), (await reading).Tokens);
+    }
+
+    [Theory]
+    [InlineData(false, SessionState.Finished)]
+    [InlineData(true, SessionState.Paused)]
+    public async Task AbandonAsync_AnotherViewerWatches_ActsOnlyOnceThatHasLeft(bool hasTimeToLive, SessionState left)
+    {
+        using var gate = new SemaphoreSlim(2);
+        FakeModel model = Endless(gate);
+        await using TestCluster cluster = await TestCluster.StartAsync(model);
+        ISessionGrain session = await StartAsync(cluster, EndlessSpec() with { TimeToLive = hasTimeToLive ? TimeSpan.FromMinutes(5) : default });
+        IAsyncEnumerator<SessionUpdate> creator = session.ReadAsync(Prompt.Length, Cancelled).GetAsyncEnumerator(Cancelled);
+        IAsyncEnumerator<SessionUpdate> other = session.ReadAsync(Prompt.Length, Cancelled).GetAsyncEnumerator(Cancelled);
+        Assert.True(await creator.MoveNextAsync() && await other.MoveNextAsync());
+        await creator.DisposeAsync();
+        await session.AbandonAsync(pause: true);
+        Assert.Equal(SessionState.Running, (await session.GetAsync()).State);
+        await other.DisposeAsync();
+        await session.AbandonAsync(pause: true);
+        Assert.Equal(left, (await session.GetAsync()).State);
+        await NothingRunsAsync(cluster, gate);
+    }
+
+    const string Enumeration = "StartEnumeration<T>";
+
+    static bool IsCall<TGrain>(IIncomingGrainCallContext call) => call.TargetContext.GrainInstance is TGrain;
+
+    /// <summary>Holds sessions' calls that queue a generation on a replica.</summary>
+    sealed class Barrier : IDisposable
+    {
+        readonly SemaphoreSlim _reached = new(0);
+        readonly SemaphoreSlim _open = new(0);
+
+        public async Task HoldAsync(IIncomingGrainCallContext call)
+        {
+            if (IsCall<IReplicaGrain>(call) && call.MethodName == Enumeration)
+            {
+                _reached.Release();
+                await _open.WaitAsync(Cancelled);
+            }
+        }
+
+        public Task ReachedAsync() => _reached.WaitAsync(Cancelled);
+
+        public void Open() => _open.Release(1000);
+
+        public void Dispose()
+        {
+            _reached.Dispose();
+            _open.Dispose();
+        }
+    }
+
+    // Too long to end by itself: one step is let through each time the slot is looked at, and only a cancelled generation gives it back.
+    static FakeModel Endless(SemaphoreSlim gate) =>
+        new() { Shape = FakeModelRunner.SmallShape with { PositionCount = 10_000 }, BeforeStep = _ => gate.Wait(Cancelled) };
+
+    static GenerationSpec EndlessSpec() => Spec() with { EndPosition = 10_000, Width = 100, Height = 100, TimeToLive = TimeSpan.FromMinutes(5) };
+
+    static Task NothingRunsAsync(TestCluster cluster, SemaphoreSlim gate) => TestCluster.UntilAsync("the slot is free", async () =>
+    {
+        gate.Release();
+        return (await cluster.StatusAsync(new ReplicaId("toy", 0))) is { SlotsUsed: 0, Waiting: 0 };
+    });
+
     static GenerationSpec Spec() => new()
     {
         Model = "toy",

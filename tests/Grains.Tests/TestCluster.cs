@@ -28,6 +28,15 @@ internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposab
             bool hasDevice = Interlocked.Increment(ref started) is var number && (number <= devices || number > devices + gateways);
             var advertisement = new SiloAdvertisement(options.SiloName, hasDevice ? ["cpu"] : [], hasDevice ? ["toy", "other"] : []);
             silo.AddIgptGrains(advertisement);
+            silo.AddIncomingGrainCallFilter(async call =>
+            {
+                if (IsSession(call.SourceId) || IsSession(call.TargetId))
+                {
+                    await model.BeforeSessionCall(call);
+                }
+
+                await call.Invoke();
+            });
             silo.Services.AddSingleton<IReplicaHost>(new FakeReplicaHost(advertisement, model));
         });
         InProcessTestCluster cluster = builder.Build();
@@ -49,24 +58,43 @@ internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposab
 
     public Task<ReplicaStatus> StatusAsync(ReplicaId replica) => Grains.GetGrain<IReplicaGrain>(replica.ToString()).GetStatusAsync();
 
-    /// <summary>Waits for a condition; fails by name after <see cref="Limit"/>.</summary>
+    /// <summary>
+    /// Waits for a condition; fails by name after <see cref="Limit"/>. A cluster that is starting, or has just lost a silo, refuses calls for a
+    /// moment: that is "not yet".
+    /// </summary>
     public static async Task UntilAsync(string what, Func<Task<bool>> condition)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
         limit.CancelAfter(Limit);
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        Exception? last = null;
         try
         {
-            while (!await condition())
+            while (!await HoldsAsync())
             {
                 await tick.WaitForNextTickAsync(limit.Token);
             }
         }
         catch (OperationCanceledException) when (!Cancelled.IsCancellationRequested)
         {
-            Assert.Fail($"not within {Limit.TotalSeconds} seconds: {what}");
+            Assert.Fail($"not within {Limit.TotalSeconds} seconds: {what}; last refusal: {last?.ToString() ?? "none"}");
+        }
+
+        async Task<bool> HoldsAsync()
+        {
+            try
+            {
+                return await condition();
+            }
+            catch (Exception exception) when (exception is OrleansException or TimeoutException or IgptException { Code: IgptErrorCode.ModelNotFound or IgptErrorCode.NoReplica })
+            {
+                last = exception;
+                return false;
+            }
         }
     }
+
+    static bool IsSession(GrainId? grain) => grain?.Type == GrainType.Create("igpt.session");
 
     public ValueTask DisposeAsync() => Silos.DisposeAsync();
 }

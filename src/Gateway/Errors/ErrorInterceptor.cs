@@ -48,7 +48,7 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
 
         IgptException known = context.CancellationToken.IsCancellationRequested ? GaveUp(context) : failure switch
         {
-            IgptException igpt => igpt,
+            IgptException { Code: not IgptErrorCode.Internal } igpt => igpt,
             ImagingException image => new IgptException(IgptErrorCode.InvalidArgument, image.Message),
             SiloUnavailableException or OrleansMessageRejectionException or EnumerationAbortedException =>
                 new IgptException(IgptErrorCode.NoReplica, "the silo that served this was lost: try again, another may serve it") { RetryAfter = LostRetry },

@@ -49,11 +49,15 @@ internal static class ErrorStatus
             };
         }
 
-        if (failure.RetryAfter is { } delay)
+        if ((failure.RetryAfter ?? DefaultRetry(failure.Code)) is { } delay)
         {
             yield return new RetryInfo { RetryDelay = Duration.FromTimeSpan(delay) };
         }
     }
+
+    /// <summary>The contract promises a delay wherever trying again may help.</summary>
+    static TimeSpan? DefaultRetry(IgptErrorCode code) =>
+        code is IgptErrorCode.Overloaded or IgptErrorCode.NoReplica or IgptErrorCode.Draining ? TimeSpan.FromSeconds(2) : null;
 
     /// <summary>UPPER_SNAKE_CASE of the enum's name, as ErrorInfo asks.</summary>
     static string Reason(IgptErrorCode code) =>

@@ -47,7 +47,7 @@ internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, 
     /// <summary>Load of a model's replicas.</summary>
     /// <param name="model">Model name.</param>
     /// <param name="isFresh">Whether to ask the model's grain although it has been asked a moment ago.</param>
-    /// <exception cref="IgptException">ModelNotFound.</exception>
+    /// <exception cref="IgptException">ModelNotFound, NoReplica.</exception>
     public async Task<ReplicaStatus[]> ReplicasAsync(string model, bool isFresh = false)
     {
         if (!isFresh && _loads.TryGetValue(model, out var load) && time.GetElapsedTime(load.ReadAt) < LoadAge)
@@ -55,6 +55,7 @@ internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, 
             return load.Replicas;
         }
 
+        RequireDevices();
         if (!Names.Contains(model))
         {
             throw new IgptException(IgptErrorCode.ModelNotFound, $"no model '{model}'; the cluster has {string.Join(", ", Names.Select(known => $"'{known}'"))}")
@@ -68,8 +69,19 @@ internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, 
         return replicas;
     }
 
-    string Resolve(string name) => name.Length > 0 ? name : Names is [string first, ..] ? first : throw new IgptException(
-        IgptErrorCode.NoReplica, "the cluster serves no model: no silo with a device has joined yet")
+    /// <summary>Holds once a silo with a device has joined; before that models and sessions are unknown because their places are.</summary>
+    /// <exception cref="IgptException">NoReplica.</exception>
+    public void RequireDevices()
+    {
+        if (Names.Count == 0)
+        {
+            throw NoDevices();
+        }
+    }
+
+    string Resolve(string name) => name.Length > 0 ? name : Names is [string first, ..] ? first : throw NoDevices();
+
+    static IgptException NoDevices() => new(IgptErrorCode.NoReplica, "the cluster serves no model: no silo with a device has joined yet")
     {
         RetryAfter = TimeSpan.FromSeconds(2),
     };

@@ -14,6 +14,9 @@ internal sealed class ImageGptService(
 {
     const int DefaultTopK = 5;
 
+    // A client that gives up at its deadline resets the stream by its own clock, usually before the deadline has passed by this one.
+    static readonly TimeSpan DeadlineTolerance = TimeSpan.FromSeconds(1);
+
     public override async Task<ClassifyResponse> Classify(ClassifyRequest request, ServerCallContext context)
     {
         ServedModel model = await models.GetAsync(request.Model);
@@ -67,30 +70,25 @@ internal sealed class ImageGptService(
         try
         {
             await Task.WhenAll(sessions.Select((session, i) => Session(session.Id).StartAsync(specs[i], replica)));
+        }
+        catch
+        {
+            // All or none. Some may never have started, or be gone already.
+            Task ended = Task.WhenAll(sessions.Select(session => Session(session.Id).CancelAsync()));
+            await ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+
+        try
+        {
             await relay.RunAsync(sessions, responseStream, context.CancellationToken);
         }
         catch
         {
-            await AbandonAsync(sessions.Select(session => session.Id), specs[0].TimeToLive, context);
+            bool pause = context.CancellationToken.IsCancellationRequested && context.Deadline <= DateTime.UtcNow + DeadlineTolerance;
+            await Task.WhenAll(sessions.Select(session => Session(session.Id).AbandonAsync(pause))).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw;
         }
-    }
-
-    /// <summary>What becomes of sessions whose stream broke: those that may live on do, paused if a deadline passed; the others end now.</summary>
-    async Task AbandonAsync(IEnumerable<SessionId> sessions, TimeSpan timeToLive, ServerCallContext context)
-    {
-        bool left = context.CancellationToken.IsCancellationRequested;
-        bool deadline = left && context.Deadline <= DateTime.UtcNow;
-        if (left && timeToLive > TimeSpan.Zero && !deadline)
-        {
-            return;
-        }
-
-        bool pause = deadline && timeToLive > TimeSpan.Zero;
-        Task all = Task.WhenAll(sessions.Select(id => pause ? Session(id).PauseAsync() : Session(id).CancelAsync()));
-
-        // Some may never have started, or be gone already.
-        await all.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     ISessionGrain Session(SessionId id) => grains.GetGrain<ISessionGrain>(id.ToString());

@@ -38,9 +38,17 @@ internal sealed class SessionsService(IGrainFactory grains, ModelDirectory model
         await relay.RunAsync([(session.Id, new EventSource(model, session.Id, spec, stream, from))], responseStream, context.CancellationToken);
     }
 
-    ISessionGrain Find(string id) => SessionId.IsWellFormed(id)
-        ? grains.GetGrain<ISessionGrain>(id)
-        : throw new IgptException(IgptErrorCode.SessionNotFound, $"no session '{id}': a session's id is 32 lower-case hexadecimal digits") { Field = "session_id" };
+    ISessionGrain Find(string id)
+    {
+        if (!SessionId.IsWellFormed(id))
+        {
+            throw new IgptException(IgptErrorCode.SessionNotFound, $"no session '{id}': a session's id is 32 lower-case hexadecimal digits") { Field = "session_id" };
+        }
+
+        // Sessions live on silos with devices: without one there is nowhere to ask.
+        models.RequireDevices();
+        return grains.GetGrain<ISessionGrain>(id);
+    }
 
     async Task<SessionDescription?> DescribeAsync(string id)
     {

@@ -26,6 +26,10 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
     DateTimeOffset? _expires;
     IGrainTimer? _expiry;
     CancellationTokenSource? _generation;
+
+    // Counts starts, resumptions and stops: who has awaited sees by it whether what was being started is still wanted.
+    int _run;
+    (int Run, Task Attempt) _resuming = (0, Task.CompletedTask);
     SessionTimings _spent = new(default, default, default, default, 0);
     int _viewers;
 
@@ -38,16 +42,20 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
             (_spec, _log, _created) = (spec, new TokenLog(spec.Prompt.Length), time.GetUtcNow());
             try
             {
-                await RunOnAsync(replica);
+                await RunOnAsync(replica, ++_run);
             }
             catch
             {
                 _spec = null;
+                _log.Signal();
                 DeactivateOnIdle();
                 throw;
             }
 
-            ExpireAfter(spec.TimeToLive > TimeSpan.Zero ? spec.TimeToLive : options.Value.FirstViewerTimeout);
+            if (_viewers == 0 && _result is null)
+            {
+                ExpireAfter(spec.TimeToLive > TimeSpan.Zero ? spec.TimeToLive : options.Value.FirstViewerTimeout);
+            }
         }
 
         return Describe();
@@ -89,6 +97,10 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
                     yield return new SessionUpdate(position, [], _result);
                     yield break;
                 }
+                else if (_spec is null)
+                {
+                    throw NotFound();
+                }
                 else
                 {
                     await changed.WaitAsync(cancellationToken);
@@ -111,13 +123,30 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
     public Task<SessionDescription> PauseAsync()
     {
         _ = Spec;
-        if (_state is SessionState.Queued or SessionState.Running)
+        if (_result is null)
         {
+            // One that is paused may be about to go on.
             _state = SessionState.Paused;
             StopGenerating();
         }
 
         return Task.FromResult(Describe());
+    }
+
+    public Task AbandonAsync(bool pause)
+    {
+        if (_viewers > 0 || _result is not null || _spec is null)
+        {
+            return Task.CompletedTask;
+        }
+
+        if (_spec.TimeToLive == TimeSpan.Zero)
+        {
+            Finish(SessionEnd.Cancelled, "");
+            return Task.CompletedTask;
+        }
+
+        return pause ? PauseAsync() : Task.CompletedTask;
     }
 
     GenerationSpec Spec => _spec ?? throw NotFound();
@@ -128,11 +157,12 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
         return new IgptException(IgptErrorCode.SessionNotFound, $"no session '{Id}': it never was, has expired, or its silo was lost");
     }
 
-    /// <summary>Queues the rest of the generation on a replica; returns once it is queued there, and goes on in the background.</summary>
-    async Task RunOnAsync(ReplicaId replica, bool isResumption = false)
+    /// <summary>
+    /// Queues the rest of the generation on a replica; returns once it is queued there, and goes on in the background. Changes nothing if the
+    /// session was cancelled or paused meanwhile.
+    /// </summary>
+    async Task RunOnAsync(ReplicaId replica, int run, bool isResumption = false)
     {
-        SessionState before = _state;
-        _state = SessionState.Queued;
         var generation = new CancellationTokenSource();
         IAsyncEnumerator<SessionUpdate> updates = GrainFactory.GetGrain<IReplicaGrain>(replica.ToString())
             .GenerateAsync(Id, Spec, _log.ToArray(), generation.Token).GetAsyncEnumerator(generation.Token);
@@ -142,12 +172,19 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
         }
         catch
         {
-            _state = before;
             await updates.DisposeAsync();
             throw;
         }
 
-        (_replica, _generation) = (replica, generation);
+        if (run != _run)
+        {
+            await generation.CancelAsync();
+            await updates.DisposeAsync();
+            generation.Dispose();
+            return;
+        }
+
+        (_state, _replica, _generation) = (SessionState.Queued, replica, generation);
         _spent = _spent with { Resumptions = _spent.Resumptions + (isResumption ? 1 : 0) };
         FollowAsync(updates, generation).Ignore();
     }
@@ -212,46 +249,52 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
         }
 
         long since = time.GetTimestamp();
+        int run = _run;
         ReplicaId? left = _replica;
-        _state = SessionState.Paused;
-        while (_state == SessionState.Paused)
+        _state = SessionState.Queued;
+        while (run == _run)
         {
             try
             {
-                await ResumeAsync(left);
+                await TakeUpAsync(run, left);
+                return;
             }
-            catch (Exception) when (time.GetElapsedTime(since) < options.Value.ResumeTimeout)
+            catch (Exception) when (run == _run && time.GetElapsedTime(since) < options.Value.ResumeTimeout)
             {
                 // The cluster may need a moment to see the loss and to start another replica.
                 await Task.Delay(ResumeInterval, time);
             }
-            catch (Exception exception)
+            catch (Exception exception) when (run == _run)
             {
                 Finish(SessionEnd.Failed, $"lost its replica ({lost.Message}) and found no other: {exception.Message}");
             }
         }
     }
 
-    /// <summary>Goes on with a paused session on the replica with most room, on the one it left only if there is no other.</summary>
-    async Task ResumeAsync(ReplicaId? left = null)
+    /// <summary>Goes on with a paused session. All who want that at a time share one attempt and its failure.</summary>
+    Task ResumeAsync()
     {
-        _state = SessionState.Queued;
-        try
+        if (_resuming.Attempt.IsCompleted || _resuming.Run != _run)
         {
-            ReplicaStatus[] replicas = await GrainFactory.GetGrain<IModelGrain>(Spec.Model).GetReplicasAsync();
-            ReplicaStatus? chosen = ReplicaChoice.Roomiest([.. replicas.Where(replica => replica.Id != left)]) ?? ReplicaChoice.Roomiest(replicas);
-            await RunOnAsync(chosen?.Id ?? throw ReplicaChoice.NoneReady(replicas, Spec.Model), isResumption: true);
+            int run = ++_run;
+            _resuming = (run, TakeUpAsync(run));
         }
-        catch
-        {
-            _state = SessionState.Paused;
-            throw;
-        }
+
+        return _resuming.Attempt;
+    }
+
+    /// <summary>Goes on, on the replica with most room, on the one it left only if there is no other.</summary>
+    async Task TakeUpAsync(int run, ReplicaId? left = null)
+    {
+        ReplicaStatus[] replicas = await GrainFactory.GetGrain<IModelGrain>(Spec.Model).GetReplicasAsync();
+        ReplicaStatus? chosen = ReplicaChoice.Roomiest([.. replicas.Where(replica => replica.Id != left)]) ?? ReplicaChoice.Roomiest(replicas);
+        await RunOnAsync(chosen?.Id ?? throw ReplicaChoice.NoneReady(replicas, Spec.Model), run, isResumption: true);
     }
 
     /// <summary>Ends the replica's enumeration, which frees the KV slot between two steps.</summary>
     void StopGenerating()
     {
+        _run++;
         CancellationTokenSource? generation = _generation;
         (_generation, _replica) = (null, null);
         generation?.Cancel();
