@@ -63,6 +63,14 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
             Console.WriteLine($"NOTE: the weights of {string.Join(" and ", random)} are RANDOM, nothing was learned: what they tell means nothing. They show that the whole path works.");
         }
 
+        Protocol.V1.Model[] classifiers = [.. served.Models.Where(model => model.Heads.Count > 0)];
+        Protocol.V1.Model? generator = served.Models.FirstOrDefault(model => model.CanGenerate);
+        if (generator is null || classifiers.Length == 0)
+        {
+            throw new InvalidOperationException(
+                $"the demo needs a model that generates and one with a head: given {string.Join(", ", served.Models.Select(model => $"'{model.Name}'"))}; add --model PATH");
+        }
+
         Dictionary<string, byte[]> images = SampleImages();
         foreach (Protocol.V1.Model classifier in classifiers)
         {
