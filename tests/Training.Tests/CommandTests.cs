@@ -21,14 +21,15 @@ public sealed class CommandTests
             "--steps", "6", "--evaluate-every", "3", "--sample-every", "3", "--save-every", "2", .. Small,
         ];
         await RunAsync(pretrain);
-        await RunAsync("probe", "--model", folder["model"], "--data", folder["shapes/train"], "--test", folder["shapes/test"], "--out", folder["probe"], "--per-class", "10", "--random", "--name", "shapes");
+        await RunAsync("probe", "--model", folder["model"], "--data", folder["shapes/train"], "--test", folder["shapes/test"], "--out", folder["probe"], "--per-class", "10", "--random");
+        Assert.Equal(1, await TrainingApplication.RunAsync(["probe", "--model", folder["model"], "--data", folder["shapes/train"], "--test", folder["shapes/test"], "--out", folder["probe"], "--name", "../x"]));
         await RunAsync(
             "finetune", "--model", folder["model"], "--data", folder["shapes/train"], "--held-out", folder["shapes/test"], "--out", folder["classifier"], "--steps", "3", "--batch", "4", "--dtype", "bf16");
         await RunAsync("eval", "--model", folder["model"], "--data", folder["shapes/test"], "--baseline", folder["shapes/train"], "--sheet", "3", "--samples", "1", "--out", folder["loss"]);
-        await RunAsync("eval", "--model", folder["model"], "--head", folder["probe/shapes.json"], "--data", folder["shapes/test"], "--out", folder["head"]);
+        await RunAsync("eval", "--model", folder["model"], "--head", folder["probe/heads/probe.json"], "--data", folder["shapes/test"], "--out", folder["head"]);
         await RunAsync("eval", "--model", folder["classifier"], "--data", folder["shapes/test"], "--out", folder["classes"]);
 
-        await RunAsync("export", "--model", folder["model"], "--head", folder["probe/shapes.json"], "--out", folder["export"]);
+        await RunAsync("export", "--model", folder["model"], "--head", folder["probe/heads/probe.json"], "--out", folder["export"]);
 
         foreach (string picture in new[] { "shapes/overview.png", "palette/palette.png", "palette/quantised.png", "model/loss.png", "model/samples/0000003.png", "probe/probe.png", "loss/completions.png", "head/confusion.png", "classes/confusion.png" })
             Assert.True(ImageDecoder.Decode(File.ReadAllBytes(folder[picture])).Width > 30, picture);
@@ -37,7 +38,7 @@ public sealed class CommandTests
         using var exported = Checkpoint.Open(folder["export"]);
         Assert.Equal(torch.ScalarType.Float16, exported.Tensors["wte.weight"].DType);
         Assert.Contains("\"probe_layer\"", exported.ConfigJson, StringComparison.Ordinal);
-        Assert.Equal(File.ReadAllText(folder["probe/shapes.json"]), File.ReadAllText(folder["export/heads/shapes.json"]));
+        Assert.Equal(File.ReadAllText(folder["probe/heads/probe.json"]), File.ReadAllText(folder["export/heads/probe.json"]));
         using var classifier = Checkpoint.Open(folder["classifier"]);
         Assert.Equal(ImageGptArchitecture.ImageClassification, classifier.Architecture);
         Assert.Contains("triangle", classifier.Config.Labels);
