@@ -18,10 +18,10 @@ public sealed class ImageGpt : IDisposable
     // Numbers that operators take are kept here and not made for each call: TorchSharp 0.107 hands a Scalar's handle to native code without keeping
     // the Scalar alive, so that a collection at the wrong moment frees it under the operator: it throws ("Exception raised from toFloat"), or worse,
     // reads what lies there now. x + y and square() make such Scalars inside, hence Add and x · x below.
-    static readonly Scalar One = 1;
+    internal static readonly Scalar One = 1;
     static readonly Scalar Zero = 0;
     static readonly Scalar Ignored = IgnoredLabel;
-    static readonly Scalar QuickGeluFactor = 1.702;
+    static readonly Scalar QuickGeluFactor = QuickGelu.Factor;
     static readonly Scalar LowestFloat32 = finfo(ScalarType.Float32).min;
 
     readonly List<(string Name, Tensor Value)> _parameters = [];
@@ -175,6 +175,8 @@ public sealed class ImageGpt : IDisposable
         bool isPlain = Config.ScaleAttentionWeights && !Config.ScaleAttentionByInverseLayerIndex;
         Tensor query = isPlain ? heads.Query : heads.Query * _queryScales[layer];
         bool isCausal = heads.Query.shape[^2] > 1 && causalMask is null && !bidirectional;
+        if (isCausal && dropoutRate == 0 && CausalAttention.Fits(query, heads.Key))
+            return CausalAttention.apply(query, heads.Key, heads.Value);
         return scaled_dot_product_attention(query, heads.Key, heads.Value, causalMask, dropoutRate, isCausal);
     }
 
@@ -320,7 +322,7 @@ public sealed class ImageGpt : IDisposable
 
     internal static Func<Tensor, Tensor> Activation(string name) => name switch
     {
-        "quick_gelu" => x => x * (x * QuickGeluFactor).sigmoid(),
+        "quick_gelu" => x => QuickGelu.Fits(x) ? QuickGelu.apply(x) : x * (x * QuickGeluFactor).sigmoid(),
         "gelu" => x => gelu(x),
         "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" => x => gelu(x, TorchSharp.Modules.GELU.Approximate.tanh),
         "relu" => x => relu(x),

@@ -10,7 +10,7 @@ public sealed class CommandLineTests(SharedSilo silo) : IClassFixture<SharedSilo
 
     static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
-    static string Picture => Path.Combine(GoldenSet.RepositoryRoot(), "assets", "images", "house.png");
+    static string Picture => Path.Combine(GoldenSet.RepositoryRoot(), "tests", "images", "house.png");
 
     [Fact]
     public async Task Classify_Picture_PrintsClasses()
@@ -113,7 +113,7 @@ public sealed class CommandLineTests(SharedSilo silo) : IClassFixture<SharedSilo
 
     async Task<(int Code, string Error)> GenerateFromADyingServerAsync()
     {
-        await using ServerProcess doomed = await ServerProcess.StartSiloAsync("--model", Path.Combine(GoldenSet.RepositoryRoot(), "assets", "models", "tiny-random"));
+        await using ServerProcess doomed = await ServerProcess.StartSiloAsync("--model", Path.Combine(GoldenSet.RepositoryRoot(), "tests", "models", "tiny-random"));
         (int code, _, string error) = await RunAsync(
             ["generate", "--json", "--samples", "32", "--address", doomed.GrpcAddress!.ToString()],
             line =>

@@ -14,7 +14,7 @@ public sealed class FailureTests
 
     static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
-    static string Bundled => Path.Combine(GoldenSet.RepositoryRoot(), "assets", "models", "tiny-random");
+    static string Bundled => Path.Combine(GoldenSet.RepositoryRoot(), "tests", "models", "tiny-random");
 
     [Fact]
     public async Task Generate_SlotsAndQueueFull_IsResourceExhaustedWithADelay()

@@ -17,7 +17,7 @@ public sealed class HeadTests(SharedSilo silo) : IClassFixture<SharedSilo>, IDis
 
     static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
-    static string Picture => Path.Combine(GoldenSet.RepositoryRoot(), "assets", "images", "house.png");
+    static string Picture => Path.Combine(GoldenSet.RepositoryRoot(), "tests", "images", "house.png");
 
     static ImageInput Image => new() { Encoded = ByteString.CopyFrom(File.ReadAllBytes(Picture)) };
 
@@ -258,7 +258,7 @@ public sealed class HeadTests(SharedSilo silo) : IClassFixture<SharedSilo>, IDis
         Bias = { labels.SkipLast(1).Select(_ => 0f).Append(logit) },
     };
 
-    static string Bundled(string model) => Path.Combine(GoldenSet.RepositoryRoot(), "assets", "models", model);
+    static string Bundled(string model) => Path.Combine(GoldenSet.RepositoryRoot(), "tests", "models", model);
 
     /// <summary>A bundled checkpoint that can be changed.</summary>
     string Copy(string model)

@@ -16,7 +16,7 @@ public sealed class ServingTests(SharedSilo silo) : IClassFixture<SharedSilo>
 
     static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
-    static byte[] Picture(string name) => File.ReadAllBytes(Path.Combine(GoldenSet.RepositoryRoot(), "assets", "images", $"{name}.png"));
+    static byte[] Picture(string name) => File.ReadAllBytes(Path.Combine(GoldenSet.RepositoryRoot(), "tests", "images", $"{name}.png"));
 
     [Fact]
     public async Task Reflection_ForeignClient_ListsTheServices()

@@ -17,7 +17,7 @@ public sealed class SharedSilo : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        string bundled = Path.Combine(GoldenSet.RepositoryRoot(), "assets", "models");
+        string bundled = Path.Combine(GoldenSet.RepositoryRoot(), "tests", "models");
         Server = await ServerProcess.StartSiloAsync(
             "--model", Path.Combine(bundled, Generator),
             "--model", Path.Combine(bundled, "tiny-random-classifier"),

@@ -12,7 +12,7 @@ public sealed class StartupTests
 {
     static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
-    static string Bundled => Path.Combine(GoldenSet.RepositoryRoot(), "assets", "models", "tiny-random");
+    static string Bundled => Path.Combine(GoldenSet.RepositoryRoot(), "tests", "models", "tiny-random");
 
     [Fact(Timeout = 120_000)]
     public async Task Silo_TerminatedWhileGenerating_StopsInOrderAndExitsWithZero()
@@ -115,7 +115,7 @@ public sealed class StartupTests
     [InlineData("tiny-random-classifier")]
     public async Task Demo_WithoutGeneratorOrClassifier_Fails(string model)
     {
-        (int code, string output) = await ServerProcess.RunToEndAsync("Silo", ["--demo", "--model", Path.Combine(GoldenSet.RepositoryRoot(), "assets", "models", model)]);
+        (int code, string output) = await ServerProcess.RunToEndAsync("Silo", ["--demo", "--model", Path.Combine(GoldenSet.RepositoryRoot(), "tests", "models", model)]);
         Assert.Contains("igpt silo: the demo needs a model that generates and one with a head", output, StringComparison.Ordinal);
         Assert.Equal(1, code);
     }

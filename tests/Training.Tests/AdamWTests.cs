@@ -20,10 +20,8 @@ public sealed class AdamWTests
         for (int step = 1; step <= gradients.Length; step++)
         {
             double[] gradient = gradients[step - 1];
-            Give(matrix, gradient[0], gradient[1]);
-            Give(norm, gradient[2]);
-            Give(embedding, gradient[3]);
-            optimizer.Step(step, learningRate: 0.01, scale: 1, maxNorm: 100);
+            Tensor loss = Loss(matrix, gradient[0], gradient[1]) + Loss(norm, gradient[2]) + Loss(embedding, gradient[3]);
+            optimizer.Step(step, learningRate: 0.01, optimizer.Gradient(loss), maxNorm: 100);
             for (int i = 0; i < 4; i++)
             {
                 mean[i] = (0.9 * mean[i]) + (0.1 * gradient[i]);
@@ -44,8 +42,7 @@ public sealed class AdamWTests
         using DisposeScope scope = NewDisposeScope();
         Tensor value = tensor(new float[] { 0, 0 });
         using var optimizer = new AdamW([("h.0.mlp.c_fc.weight", value)], 0, 1);
-        Give(value, 30, 40);
-        Assert.Equal(50, optimizer.Step(1, 0.01, scale: 1, maxNorm: 1), 1e-4);
+        Assert.Equal(50, optimizer.Step(1, 0.01, optimizer.Gradient(Loss(value, 30, 40)), maxNorm: 1), 1e-4);
         Assert.Equal([0.06f, 0.08f], optimizer.Mean.data<float>().ToArray().Select(mean => MathF.Round(mean, 4)));
     }
 
@@ -55,8 +52,7 @@ public sealed class AdamWTests
         using DisposeScope scope = NewDisposeScope();
         Tensor value = tensor(new float[] { 1, 2 });
         using var optimizer = new AdamW([("h.0.mlp.c_fc.weight", value)], 0.1, 1);
-        Give(value, double.NaN, 1);
-        Assert.False(double.IsFinite(optimizer.Step(1, 0.01, 1, 1)));
+        Assert.False(double.IsFinite(optimizer.Step(1, 0.01, optimizer.Gradient(Loss(value, double.NaN, 1)), 1)));
         Assert.Equal([1f, 2f], value.data<float>().ToArray());
         Assert.Equal([1f, 2f], optimizer.Weights.data<float>().ToArray());
     }
@@ -69,10 +65,6 @@ public sealed class AdamWTests
     public void LearningRate_WarmUpAndCosine_HasItsCorners(long step, double expected) =>
         Assert.Equal(expected, new LearningRate(0.01, 10, 110).At(step), 1e-9);
 
-    static void Give(Tensor value, params double[] gradient)
-    {
-        using Tensor weights = tensor(Array.ConvertAll(gradient, number => (float)number));
-        value.grad?.zero_();
-        value.mul(weights).sum().backward();
-    }
+    // A loss with this gradient.
+    static Tensor Loss(Tensor value, params double[] gradient) => value.mul(tensor(Array.ConvertAll(gradient, number => (float)number))).sum();
 }

@@ -41,7 +41,7 @@ public sealed class CommandTests
         Assert.Equal(File.ReadAllText(folder["probe/heads/probe.json"]), File.ReadAllText(folder["export/heads/probe.json"]));
         using var classifier = Checkpoint.Open(folder["classifier"]);
         Assert.Equal(ImageGptArchitecture.ImageClassification, classifier.Architecture);
-        Assert.Contains("triangle", classifier.Config.Labels);
+        Assert.Contains("target", classifier.Config.Labels);
         Assert.Equal(6 + 3, File.ReadLines(folder["model/log.jsonl"]).Count());
     }
 

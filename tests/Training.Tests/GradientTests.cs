@@ -9,7 +9,7 @@ namespace IgptCluster.Training.Tests;
 
 public sealed class GradientTests
 {
-    const double Distance = 1e-2;
+    const double Distance = 2e-3;
 
     [Theory]
     [InlineData(TrainingObjective.NextPixel)]

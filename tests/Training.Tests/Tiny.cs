@@ -22,7 +22,7 @@ static class Tiny
     {
         VocabSize = Colours + 1,
         PositionCount = Side * Side,
-        EmbeddingSize = 16,
+        EmbeddingSize = 32,
         LayerCount = 2,
         HeadCount = 2,
         EmbeddingDropout = 0,

@@ -51,21 +51,30 @@ internal sealed class AdamW : IDisposable
     /// <summary>Running mean of squared gradients, float32 [parameters].</summary>
     internal Tensor Square { get; }
 
-    /// <summary>Takes one step with the gradients that have gathered, and clears them.</summary>
+    /// <summary>The gradient of a loss, as <see cref="Step"/> takes it. Any thread: weights and state are only read.</summary>
+    /// <param name="loss">A scalar that depends on all parameters.</param>
+    /// <returns>Float32 [parameters] in the caller's scope.</returns>
+    internal Tensor Gradient(Tensor loss)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        IList<Tensor> gradients = autograd.grad([loss], [.. _parameters.Select(parameter => parameter.Value)]);
+        return cat([.. gradients.Select(gradient => gradient.to_type(ScalarType.Float32).flatten())]).cpu().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Takes one step.</summary>
     /// <param name="step">Number of this step, from 1: the bias correction depends on it.</param>
     /// <param name="learningRate">Learning rate.</param>
-    /// <param name="scale">What gradients are multiplied with first: 1 / number of accumulated batches.</param>
-    /// <param name="maxNorm">Gradients whose norm is larger are scaled down to it.</param>
-    /// <returns>The norm of the gradients before clipping. If it is not finite, nothing was changed.</returns>
-    internal double Step(long step, double learningRate, double scale, double maxNorm)
+    /// <param name="gradient">From <see cref="Gradient"/>; scaled down in place if it is clipped.</param>
+    /// <param name="maxNorm">A gradient whose norm is larger is scaled down to it.</param>
+    /// <returns>The norm of the gradient before clipping. If it is not finite, nothing was changed.</returns>
+    internal double Step(long step, double learningRate, Tensor gradient, double maxNorm)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
-        Tensor gradient = cat([.. _parameters.Select(parameter => parameter.Value.grad!.to_type(ScalarType.Float32).flatten())]).cpu();
-        double norm = gradient.norm().item<float>() * scale;
+        double norm = gradient.norm().item<float>();
         if (!double.IsFinite(norm))
             return norm;
-        using Scalar factor = scale * (norm > maxNorm ? maxNorm / norm : 1);
+        using Scalar factor = norm > maxNorm ? maxNorm / norm : 1;
         gradient.mul_(factor);
 
         // Scalars are kept alive by using: see ImageGpt.
@@ -90,7 +99,7 @@ internal sealed class AdamW : IDisposable
         return norm;
     }
 
-    /// <summary>Copies the master weights into the network and clears its gradients.</summary>
+    /// <summary>Copies the master weights into the network.</summary>
     internal void Publish()
     {
         using DisposeScope scope = NewDisposeScope();
@@ -99,7 +108,6 @@ internal sealed class AdamW : IDisposable
         foreach ((string _, Tensor value) in _parameters)
         {
             value.copy_(Weights.narrow(0, at, value.NumberOfElements).reshape(value.shape));
-            value.grad?.zero_();
             at += value.NumberOfElements;
         }
     }

@@ -42,6 +42,7 @@ internal static class PixelObjective
         using DisposeScope scope = NewDisposeScope();
         var random = new Random(seed);
         bool[] hidden = [.. Enumerable.Range(0, (int)tokens.NumberOfElements).Select(_ => random.NextDouble() < MaskedShare)];
+        hidden[random.Next(hidden.Length)] = true; // of small images all might be shown
         Tensor mask = tensor(hidden, tokens.shape, device: network.Device);
         using Scalar start = network.Config.StartToken;
         using Scalar ignored = Ignored;

@@ -13,7 +13,7 @@ internal sealed class ProbeSearch(TokenDataset training, int seed)
 {
     const double HeldOutShare = 0.2;
 
-    static readonly double[] Penalties = [1e-4, 1e-3, 1e-2, 1e-1, 1];
+    static readonly double[] Penalties = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1];
 
     readonly (int[] Fit, int[] HeldOut) _parts = Split(training, seed);
 

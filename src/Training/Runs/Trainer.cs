@@ -8,10 +8,19 @@ namespace IgptCluster.Training.Runs;
 
 /// <summary>
 /// Takes a network through a <see cref="TrainingPlan"/>, a step at a time. Step n depends on plan, data and the weights before it alone: batches,
-/// augmentation and masks are functions of seed and step. One thread.
+/// augmentation and masks are functions of seed and step. A batch is computed in shards of a few images, each on one core, and their gradients
+/// are added in order: more cores make it faster and change nothing. One thread; starts others.
 /// </summary>
 internal sealed class Trainer : IDisposable
 {
+    const int ShardImages = 2; // enough rows for efficient products, few enough that a small batch occupies several cores
+
+    [ThreadStatic]
+    static bool t_isAlone;
+
+    static readonly Scalar One = 1; // kept alive: see ImageGpt
+
+    readonly int _threadsBefore = get_num_threads();
     readonly ImageGpt _network;
     readonly TrainingPlan _plan;
     readonly TokenDataset _data;
@@ -49,18 +58,20 @@ internal sealed class Trainer : IDisposable
     /// <exception cref="DataException">The loss is not finite: training has diverged; the weights are left as they were.</exception>
     internal StepReport Step()
     {
+        using DisposeScope scope = NewDisposeScope();
         long step = StepsTaken + 1;
-        double loss = 0;
-        for (int part = 0; part < _plan.Accumulation; part++)
-        {
-            using DisposeScope scope = NewDisposeScope();
-            Tensor value = _loss(NextBatch(step, part));
-            value.backward();
-            loss += value.item<float>() / _plan.Accumulation;
-        }
+        Batch[] shards = [.. Shards(step)];
+        var losses = new double[shards.Length];
+        var gradients = new Tensor[shards.Length];
+        Parallel.For(0, shards.Length, index => (losses[index], gradients[index]) = Compute(shards[index]));
+        Tensor gradient = gradients[0];
+        foreach (Tensor further in gradients[1..])
+            gradient.add_(further, One);
+        Array.ForEach(gradients, tensor => scope.Attach(tensor));
 
+        double loss = losses.Sum();
         double rate = _learningRate.At(step);
-        double norm = double.IsFinite(loss) ? _optimizer.Step(step, rate, 1.0 / _plan.Accumulation, _plan.MaxGradientNorm) : double.NaN;
+        double norm = double.IsFinite(loss) ? _optimizer.Step(step, rate, gradient, _plan.MaxGradientNorm) : double.NaN;
         if (!double.IsFinite(norm))
             throw new DataException($"the loss of step {step} is {loss}, the norm of its gradients {norm}: training has diverged; lower --learning-rate ({_plan.LearningRate}) or raise --warmup ({_plan.WarmupSteps}) and resume from the last state");
         StepsTaken = step;
@@ -76,22 +87,54 @@ internal sealed class Trainer : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _optimizer.Dispose();
-
-    Batch NextBatch(long step, int part)
+    public void Dispose()
     {
-        long first = ((step - 1) * _plan.ImagesPerStep) + ((long)part * _plan.BatchSize);
-        long[] tokens = new long[_plan.BatchSize * _data.Length];
-        long[] labels = new long[_plan.BatchSize];
-        for (int i = 0; i < _plan.BatchSize; i++)
+        _optimizer.Dispose();
+        set_num_threads(_threadsBefore);
+        t_isAlone = false;
+    }
+
+    IEnumerable<Batch> Shards(long step)
+    {
+        long first = (step - 1) * _plan.ImagesPerStep;
+        for (int part = 0; part < _plan.Accumulation; part++, first += _plan.BatchSize)
+        {
+            for (int at = 0; at < _plan.BatchSize; at += ShardImages)
+                yield return Load(first + at, Math.Min(ShardImages, _plan.BatchSize - at));
+        }
+    }
+
+    Batch Load(long first, int count)
+    {
+        long[] tokens = new long[count * _data.Length];
+        long[] labels = new long[count];
+        for (int i = 0; i < count; i++)
         {
             int image = _order[first + i];
             _augmentation.Apply(_data[image], _data.Width, first + i, tokens.AsSpan(i * _data.Length, _data.Length));
             labels[i] = _data.Labels[image];
         }
 
-        Tensor ids = tensor(tokens, [_plan.BatchSize, _data.Length], device: _network.Device);
+        Tensor ids = tensor(tokens, [count, _data.Length], device: _network.Device);
         return new Batch(ids, tensor(labels, device: _network.Device), unchecked((_plan.Seed * 7919) + (int)(first % int.MaxValue)));
+    }
+
+    // Its part of the step's loss, and that loss' gradient, which is the caller's. Any thread.
+    (double Loss, Tensor Gradient) Compute(Batch shard)
+    {
+        KeepToOneThread();
+        using DisposeScope scope = NewDisposeScope();
+        using Scalar share = (double)shard.Tokens.shape[0] / _plan.ImagesPerStep;
+        Tensor loss = _loss(shard) * share;
+        return (loss.item<float>(), _optimizer.Gradient(loss).DetachFromDisposeScope());
+    }
+
+    // libtorch's own threads would share the cores with the other shards; each thread has a number of its own.
+    static void KeepToOneThread()
+    {
+        if (!t_isAlone)
+            set_num_threads(1);
+        t_isAlone = true;
     }
 }
 

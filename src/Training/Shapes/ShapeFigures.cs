@@ -6,61 +6,30 @@ namespace IgptCluster.Training.Shapes;
 /// </summary>
 internal static class ShapeFigures
 {
-    static readonly (double X, double Y)[] TriangleCorners = RegularStar(3, 1.05, 0.525);
-    static readonly (double X, double Y)[] StarCorners = RegularStar(5, 1.05, 0.42);
-    static readonly (double X, double Y)[] ArrowCorners =
-        [(0, -1), (0.8, -0.1), (0.3, -0.1), (0.3, 1), (-0.3, 1), (-0.3, -0.1), (-0.8, -0.1)];
+    const double Half = 0.9; // of a patterned square's side
 
     /// <summary>Names in alphabetical order, as folders list, and their tests.</summary>
     internal static IReadOnlyList<(string Name, Func<double, double, bool> Contains)> All { get; } =
     [
-        ("arrow", (x, y) => IsInside(ArrowCorners, x, y)),
-        ("bar", (x, y) => Math.Abs(x) < 1 && Math.Abs(y) < 0.32),
-        ("circle", (x, y) => IsInDisc(x, y, 0.92)),
-        ("crescent", (x, y) => IsInDisc(x, y, 1) && !IsInDisc(x - 0.45, y, 0.8)),
+        ("bars", (x, y) => IsInSquare(x, y, Half) && IsFirstHalf(y + Half, 0.72)),
+        ("checker", (x, y) => IsInSquare(x, y, Half) && IsFirstHalf(x + Half, 0.9) == IsFirstHalf(y + Half, 0.9)),
         ("cross", (x, y) => (Math.Abs(x) < 0.3 && Math.Abs(y) < 0.98) || (Math.Abs(y) < 0.3 && Math.Abs(x) < 0.98)),
-        ("frame", (x, y) => IsInSquare(x, y, 0.84) && !IsInSquare(x, y, 0.46)),
-        ("heart", IsInHeart),
-        ("ring", (x, y) => IsInDisc(x, y, 0.98) && !IsInDisc(x, y, 0.58)),
-        ("semicircle", (x, y) => IsInDisc(x, y + 0.45, 1) && y > -0.45),
-        ("square", (x, y) => IsInSquare(x, y, 0.8)),
-        ("star", (x, y) => IsInside(StarCorners, x, y)),
-        ("triangle", (x, y) => IsInside(TriangleCorners, x, y)),
+        ("disc", (x, y) => IsInDisc(x, y, 0.92)),
+        ("dots", (x, y) => IsInSquare(x, y, Half) && IsInDisc(ToMiddle(x, 0.6), ToMiddle(y, 0.6), 0.22)),
+        ("fence", (x, y) => IsInSquare(x, y, Half) && IsFirstHalf(x + Half, 0.72)),
+        ("frames", (x, y) => IsInSquare(x, y, Half) && IsFirstHalf(Half - Math.Max(Math.Abs(x), Math.Abs(y)), 0.5)),
+        ("lattice", (x, y) => IsInSquare(x, y, Half) && (Math.Abs(ToMiddle(x - 0.27, 0.54)) < 0.11 || Math.Abs(ToMiddle(y - 0.27, 0.54)) < 0.11)),
+        ("slashes", (x, y) => IsInSquare(x, y, Half) && IsFirstHalf(x + y, 0.9)),
+        ("target", (x, y) => IsInDisc(x, y, 1) && IsFirstHalf(1 - Math.Sqrt((x * x) + (y * y)), 0.45)),
     ];
 
     static bool IsInDisc(double x, double y, double radius) => (x * x) + (y * y) < radius * radius;
 
     static bool IsInSquare(double x, double y, double half) => Math.Max(Math.Abs(x), Math.Abs(y)) < half;
 
-    // The curve (x² + y² − 1)³ = x²y³ with y upward, shrunk to the others' size.
-    static bool IsInHeart(double x, double y)
-    {
-        (double u, double v) = (x * 1.2, (-y * 1.2) + 0.1);
-        double ring = (u * u) + (v * v) - 1;
-        return ring * ring * ring < u * u * v * v * v;
-    }
+    // Stripes: whether a place lies in the first half of its period.
+    static bool IsFirstHalf(double place, double period) => place - (period * Math.Floor(place / period)) < period / 2;
 
-    // Corners on an outer and an inner circle by turns, the first pointing up.
-    static (double X, double Y)[] RegularStar(int points, double outer, double inner) =>
-        [.. Enumerable.Range(0, 2 * points).Select(i =>
-        {
-            (double sine, double cosine) = Math.SinCos(Math.PI * i / points);
-            double radius = i % 2 == 0 ? outer : inner;
-            return (radius * sine, -radius * cosine);
-        })];
-
-    // Even–odd rule.
-    static bool IsInside((double X, double Y)[] corners, double x, double y)
-    {
-        bool inside = false;
-        (double X, double Y) from = corners[^1];
-        foreach ((double X, double Y) to in corners)
-        {
-            if (from.Y > y != to.Y > y && x < ((to.X - from.X) * (y - from.Y) / (to.Y - from.Y)) + from.X)
-                inside = !inside;
-            from = to;
-        }
-
-        return inside;
-    }
+    // From the nearest multiple of a distance.
+    static double ToMiddle(double place, double distance) => place - (distance * Math.Round(place / distance));
 }

@@ -5,13 +5,12 @@ namespace IgptCluster.Training.Shapes;
 /// <summary>One picture of the shapes data set: a figure somewhere on a background, all of it drawn at random from one seed.</summary>
 internal sealed class ShapeScene
 {
-    const int Subpixels = 4; // on a side
-    const double MinContrast = 0.45; // of √3
-    const double Saturation = 0.7; // one for all, so that a palette of 512 lies close
-    const double MinValue = 0.3;
-    const double MeanValue = (1 + MinValue) / 2;
-    const double MaxHueStep = 0.08; // of the circle
-    const double MaxTilt = Math.PI / 6; // either way: beyond it some figures would look like others
+    const double Saturation = 0.7;
+    const double MaxTilt = Math.PI / 12; // either way
+
+    // Of backgrounds and of figures: dark and bright, and few, so that a small network can learn what they have in common.
+    static readonly Tone[] Dark = [new(0.63, 0.35), new(0.9, 0.4), new(0.45, 0.3)];
+    static readonly Tone[] Bright = [new(0.13, 1), new(0.5, 0.9), new(0.95, 0.95)];
 
     readonly Random _random;
     readonly Func<double, double, bool> _contains;
@@ -19,7 +18,7 @@ internal sealed class ShapeScene
     readonly (double X, double Y, double Radius, double Sine, double Cosine) _place;
     readonly ColourField _background;
     readonly ColourField _fill;
-    readonly double _noise; // standard deviation, levels of 255
+    readonly double _noise; // share of pixels
 
     /// <summary>Draws everything random about a picture.</summary>
     /// <param name="contains">The figure's test.</param>
@@ -28,16 +27,16 @@ internal sealed class ShapeScene
     internal ShapeScene(Func<double, double, bool> contains, int side, int seed)
     {
         (_contains, _side, _random) = (contains, side, new Random(seed));
-        double radius = Between(0.27, 0.42) * side;
+        double radius = Between(0.26, 0.36) * side;
         double margin = radius + 1;
         (double sine, double cosine) = Math.SinCos(Between(-MaxTilt, MaxTilt));
         _place = (Between(margin, side - margin), Between(margin, side - margin), radius, sine, cosine);
-        _background = Field([0.25, 0.35, 0.2, 0.2], AnyTone());
-        _fill = Field([0.6, 0.4], ContrastingTone());
-        _noise = _random.NextDouble() < 0.7 ? 0 : Between(0.5, 1.5);
+        _background = Field([0.7, 0.15, 0.15], Any(Dark));
+        _fill = Field([0.8, 0.2], Any(Bright));
+        _noise = _random.NextDouble() < 0.9 ? 0 : Between(0.01, 0.03);
     }
 
-    /// <summary>Paints the picture: edges antialiased, noise added last.</summary>
+    /// <summary>Paints the picture: edges hard, noise as pixels of any figure's colour.</summary>
     internal RgbImage Paint()
     {
         byte[] rgb = new byte[_side * _side * 3];
@@ -45,7 +44,7 @@ internal sealed class ShapeScene
         {
             for (int x = 0; x < _side; x++)
             {
-                Colour colour = Colour.Mix(_background.At(x, y), _fill.At(x, y), Coverage(x, y));
+                Colour colour = _noise > 0 && _random.NextDouble() < _noise ? Any(Bright).Colour : (Covers(x, y) ? _fill : _background).At(x, y);
                 Span<byte> pixel = rgb.AsSpan(((y * _side) + x) * 3, 3);
                 (pixel[0], pixel[1], pixel[2]) = (Level(colour.Red), Level(colour.Green), Level(colour.Blue));
             }
@@ -54,17 +53,11 @@ internal sealed class ShapeScene
         return new RgbImage(_side, _side, rgb);
     }
 
-    double Coverage(int x, int y)
+    // Whether the figure covers a pixel's middle.
+    bool Covers(int x, int y)
     {
-        int inside = 0;
-        for (int i = 0; i < Subpixels * Subpixels; i++)
-        {
-            double dx = (x + ((i % Subpixels) + 0.5) / Subpixels - _place.X) / _place.Radius;
-            double dy = (y + ((i / Subpixels) + 0.5) / Subpixels - _place.Y) / _place.Radius;
-            inside += _contains((dx * _place.Cosine) + (dy * _place.Sine), (dy * _place.Cosine) - (dx * _place.Sine)) ? 1 : 0;
-        }
-
-        return (double)inside / (Subpixels * Subpixels);
+        (double dx, double dy) = ((x + 0.5 - _place.X) / _place.Radius, (y + 0.5 - _place.Y) / _place.Radius);
+        return _contains((dx * _place.Cosine) + (dy * _place.Sine), (dy * _place.Cosine) - (dx * _place.Sine));
     }
 
     // Goes over to a like colour: darker or lighter, and a little further around the hues.
@@ -74,30 +67,15 @@ internal sealed class ShapeScene
         int kind = 0;
         while (kind < shares.Length - 1 && pick >= shares[kind])
             pick -= shares[kind++];
-        double period = (FieldKind)kind == FieldKind.Stripes ? Between(0.2, 0.4) * _side : Between(0.8, 1.3) * _side;
-        double lighter = Between(0.15, 0.35) * (first.Value > MeanValue ? -1 : 1);
-        Colour to = (first with { Hue = first.Hue + Between(-MaxHueStep, MaxHueStep), Value = first.Value + lighter }).Colour;
+        double period = Between(0.8, 1.3) * _side;
+        double lighter = Between(0.1, 0.2) * (first.Value > 0.7 ? -1 : 1);
+        Colour to = (first with { Value = first.Value + lighter }).Colour;
         return new ColourField((FieldKind)kind, first.Colour, to, Between(0, 2 * Math.PI), period, Between(0, _side), Between(0, _side));
     }
 
-    Tone AnyTone() => new(_random.NextDouble(), Between(MinValue, 1));
+    Tone Any(Tone[] tones) => tones[_random.Next(tones.Length)];
 
-    // Far from both colours of the background. Some colour always is: the hues' circle is wide.
-    Tone ContrastingTone()
-    {
-        Tone tone;
-        do
-        {
-            tone = AnyTone();
-        }
-        while (tone.Colour.DistanceTo(_background.From) < MinContrast || tone.Colour.DistanceTo(_background.To) < MinContrast);
-
-        return tone;
-    }
-
-    byte Level(double value) => (byte)Math.Clamp(Math.Round((value * 255) + (_noise > 0 ? _noise * Normal() : 0)), 0, 255);
-
-    double Normal() => Math.Sqrt(-2 * Math.Log(1 - _random.NextDouble())) * Math.Cos(2 * Math.PI * _random.NextDouble());
+    static byte Level(double value) => (byte)Math.Clamp(Math.Round(value * 255), 0, 255);
 
     double Between(double low, double high) => low + ((high - low) * _random.NextDouble());
 

@@ -1,0 +1,30 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace IgptCluster.Model;
+
+/// <summary>What Vector512 lacks or does slowly in .NET 10: the larger of two without rules for NaN, and powers of 2 without float64. Any thread.</summary>
+internal static class Float512
+{
+    const float ToWhole = 1.5f * (1 << 23); // a number plus this has no digits left behind the point, and its whole part in its lowest bits
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<float> Larger(Vector512<float> left, Vector512<float> right) => Vector512.ConditionalSelect(Vector512.GreaterThan(left, right), left, right);
+
+    // 2^x to 3e-7, for x up to 126; below −126, 2^−126. 2^round(x) by the exponent's bits, times a Taylor polynomial of the rest, at most 1/2.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<float> Exp2(Vector512<float> x)
+    {
+        x = Larger(x, Vector512.Create(-126f));
+        Vector512<float> whole = x + Vector512.Create(ToWhole);
+        Vector512<float> rest = x - (whole - Vector512.Create(ToWhole));
+        Vector512<float> power = Vector512.Create(1.5403530e-4f);
+        power = Vector512.FusedMultiplyAdd(power, rest, Vector512.Create(1.3333558e-3f));
+        power = Vector512.FusedMultiplyAdd(power, rest, Vector512.Create(9.6181291e-3f));
+        power = Vector512.FusedMultiplyAdd(power, rest, Vector512.Create(5.5504109e-2f));
+        power = Vector512.FusedMultiplyAdd(power, rest, Vector512.Create(2.4022651e-1f));
+        power = Vector512.FusedMultiplyAdd(power, rest, Vector512.Create(6.9314718e-1f));
+        power = Vector512.FusedMultiplyAdd(power, rest, Vector512<float>.One);
+        return (power.AsInt32() + (whole.AsInt32() << 23)).AsSingle();
+    }
+}
