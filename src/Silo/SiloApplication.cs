@@ -151,9 +151,12 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
     static ServedCheckpoint[] BundledModels()
     {
         string assets = Path.Combine(AppContext.BaseDirectory, "assets", "models");
-        string[] folders = Directory.Exists(assets) ? [.. Directory.EnumerateDirectories(assets).Order()] : [];
+        string[] folders = Directory.Exists(assets) ? [.. Directory.EnumerateDirectories(assets).Where(IsCheckpoint).Order()] : [];
         return folders.Length > 0
             ? [.. folders.Select(folder => new ServedCheckpoint { Path = folder })]
             : throw new ValidationException($"no bundled model in '{assets}': give --model PATH or NAME=PATH");
+
+        // A build leaves the emptied folders of models that are no longer bundled.
+        static bool IsCheckpoint(string folder) => File.Exists(Path.Combine(folder, "config.json"));
     }
 }

@@ -16,7 +16,7 @@ internal sealed class Trainer : IDisposable
     const int ShardImages = 2; // enough rows for efficient products, few enough that a small batch occupies several cores
 
     [ThreadStatic]
-    static bool t_isAlone;
+    static bool _isAlone;
 
     static readonly Scalar One = 1; // kept alive: see ImageGpt
 
@@ -91,7 +91,7 @@ internal sealed class Trainer : IDisposable
     {
         _optimizer.Dispose();
         set_num_threads(_threadsBefore);
-        t_isAlone = false;
+        _isAlone = false;
     }
 
     IEnumerable<Batch> Shards(long step)
@@ -132,9 +132,9 @@ internal sealed class Trainer : IDisposable
     // libtorch's own threads would share the cores with the other shards; each thread has a number of its own.
     static void KeepToOneThread()
     {
-        if (!t_isAlone)
+        if (!_isAlone)
             set_num_threads(1);
-        t_isAlone = true;
+        _isAlone = true;
     }
 }
 
