@@ -8,6 +8,10 @@ namespace IgptCluster.Model;
 /// <summary>bfloat16, the upper half of a float32, to float32 and back to the nearest, ties to even; numbers must be finite. Any thread.</summary>
 internal static class Brain16
 {
+    // Whether operators with a backward pass of our own work on it: bfloat16 on a CPU with vectors of 512 bits, and trained.
+    internal static bool IsTrained(torch.Tensor tensor) => Vector512.IsHardwareAccelerated && tensor.dtype == torch.ScalarType.BFloat16
+        && tensor.device_type == DeviceType.CPU && torch.is_grad_enabled() && tensor.requires_grad;
+
     // Those of a contiguous bfloat16 tensor on the CPU, as long as it lives.
     internal static Span<ushort> Numbers(torch.Tensor tensor) => MemoryMarshal.Cast<byte, ushort>(tensor.bytes);
 

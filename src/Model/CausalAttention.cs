@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -18,9 +17,7 @@ internal sealed class CausalAttention : autograd.SingleTensorFunction<CausalAtte
     public override string Name => nameof(CausalAttention);
 
     /// <summary>Whether this machine and these tensors are what it is made for.</summary>
-    internal static bool Fits(Tensor query, Tensor key) =>
-        Vector512.IsHardwareAccelerated && query.dtype == ScalarType.BFloat16 && query.device_type == DeviceType.CPU
-        && is_grad_enabled() && query.requires_grad && query.shape[2] == key.shape[2] && query.shape[3] % 2 == 0;
+    internal static bool Fits(Tensor query, Tensor key) => Brain16.IsTrained(query) && query.shape[2] == key.shape[2];
 
     /// <summary>Queries, keys, values [B, H, T, D] to mixed values [B, H, T, D].</summary>
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)

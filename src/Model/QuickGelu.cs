@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Model;
@@ -22,9 +21,7 @@ internal sealed class QuickGelu : autograd.SingleTensorFunction<QuickGelu>
     public override string Name => nameof(QuickGelu);
 
     /// <summary>Whether this machine and this tensor are what it is made for.</summary>
-    internal static bool Fits(Tensor x) =>
-        Vector512.IsHardwareAccelerated && x.dtype == ScalarType.BFloat16 && x.device_type == DeviceType.CPU && is_grad_enabled() && x.requires_grad
-        && x.NumberOfElements % Step == 0 && x.NumberOfElements <= int.MaxValue / sizeof(ushort);
+    internal static bool Fits(Tensor x) => Brain16.IsTrained(x) && x.NumberOfElements % Step == 0 && x.NumberOfElements <= int.MaxValue / sizeof(ushort);
 
     /// <summary>Any shape to the same.</summary>
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)

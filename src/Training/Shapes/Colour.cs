@@ -3,13 +3,6 @@ namespace IgptCluster.Training.Shapes;
 /// <summary>A colour with channels 0 to 1.</summary>
 internal readonly record struct Colour(double Red, double Green, double Blue)
 {
-    /// <summary>Straight-line distance in the RGB cube, 0 to √3.</summary>
-    internal double DistanceTo(Colour other)
-    {
-        (double red, double green, double blue) = (Red - other.Red, Green - other.Green, Blue - other.Blue);
-        return Math.Sqrt((red * red) + (green * green) + (blue * blue));
-    }
-
     internal static Colour Mix(Colour from, Colour to, double share) =>
         new(from.Red + (share * (to.Red - from.Red)), from.Green + (share * (to.Green - from.Green)), from.Blue + (share * (to.Blue - from.Blue)));
 
