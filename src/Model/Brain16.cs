@@ -35,6 +35,10 @@ internal static class Brain16
     internal static void Narrow(Vector512<float> lower, Vector512<float> upper, Span<ushort> to, int at) =>
         Vector512.Narrow(Round(lower.AsUInt32()), Round(upper.AsUInt32())).CopyTo(to[at..]);
 
+    // 16 numbers, each in the lower half of a lane.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<uint> Narrow(Vector512<float> numbers) => Round(numbers.AsUInt32());
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector512<uint> Round(Vector512<uint> bits) => (bits + Vector512.Create(0x7FFFu) + ((bits >>> 16) & Vector512<uint>.One)) >>> 16;
 }

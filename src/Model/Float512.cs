@@ -11,6 +11,28 @@ internal static class Float512
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector512<float> Larger(Vector512<float> left, Vector512<float> right) => Vector512.ConditionalSelect(Vector512.GreaterThan(left, right), left, right);
 
+    // Of all lanes.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static float Largest(Vector512<float> x)
+    {
+        Vector256<float> half = Vector256.Max(x.GetLower(), x.GetUpper());
+        Vector128<float> quarter = Vector128.Max(half.GetLower(), half.GetUpper());
+        return Math.Max(Math.Max(quarter[0], quarter[1]), Math.Max(quarter[2], quarter[3]));
+    }
+
+    // 2^x, and 0 below 2^-100.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<float> Exp2OrZero(Vector512<float> x) => Exp2(x) & Vector512.GreaterThan(x, Vector512.Create(-100f));
+
+    // σ(x)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<float> Sigmoid(Vector512<float> x)
+    {
+        Vector512<float> power = x * Vector512.Create(-MathF.Log2(MathF.E));
+        power = Vector512.ConditionalSelect(Vector512.GreaterThan(power, Vector512.Create(126f)), Vector512.Create(126f), power);
+        return Vector512<float>.One / (Vector512<float>.One + Exp2(power));
+    }
+
     // 2^x to 3e-7, for x up to 126; below −126, 2^−126. 2^round(x) by the exponent's bits, times a Taylor polynomial of the rest, at most 1/2.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector512<float> Exp2(Vector512<float> x)

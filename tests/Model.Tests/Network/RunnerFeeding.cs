@@ -8,7 +8,7 @@ static class RunnerFeeding
     public static SequenceChunk Chunk(int slot, int start, params int[] tokens) => new() { Slot = slot, Start = start, Tokens = tokens, WantsLogits = true };
 
     /// <summary>Runs one step without copies.</summary>
-    public static IReadOnlyList<ChunkOutput> Run(this TorchModelRunner runner, params SequenceChunk[] chunks) => runner.Execute(new StepPlan([], chunks));
+    public static IReadOnlyList<ChunkOutput> Run(this IModelRunner runner, params SequenceChunk[] chunks) => runner.Execute(new StepPlan([], chunks));
 
     public static int Greedy(this ChunkOutput output)
     {

@@ -1,0 +1,140 @@
+using System.Numerics.Tensors;
+using IgptCluster.Engine;
+
+namespace IgptCluster.Model;
+
+/// <summary>What a step's chunks asked for: sums of hidden states on the way, logits and log-probabilities at the end. One caller at a time.</summary>
+internal sealed unsafe class CpuOutputs(CpuNetwork network) : IDisposable
+{
+    StepRows _rows = null!;
+    AlignedMemory _logitRows = new(0); // float32 [rows, padded logits]
+    ChunkOutput[] _outputs = [];
+    float[] _logits = [];
+    float[] _logProbabilities = [];
+    float[] _pooled = [];
+
+    /// <summary>Rows whose logits are wanted: all of a chunk with targets, else the last where wanted.</summary>
+    internal int LogitRowCount { get; private set; }
+
+    int LogitStride => network.Head?.PaddedOutputs ?? 0;
+
+    /// <summary>Counts what is wanted.</summary>
+    internal void Begin(StepRows rows)
+    {
+        _rows = rows;
+        (int logitRows, int logits, int targets, int pooled) = (0, 0, 0, 0);
+        for (int index = 0; index < rows.Chunks.Count; index++)
+        {
+            SequenceChunk chunk = rows.Chunks[index];
+            logitRows += LogitRowsOf(chunk);
+            logits += chunk.WantsLogits ? network.Shape.LogitCount : 0;
+            targets += chunk.Targets.Length;
+            pooled += chunk.PooledLayers.Count * network.Shape.EmbeddingSize;
+        }
+
+        LogitRowCount = logitRows;
+        Grow(ref _logits, logits);
+        Grow(ref _logProbabilities, targets);
+        Grow(ref _pooled, pooled);
+        long bytes = (long)logitRows * LogitStride * sizeof(float);
+        if (_logitRows.Length < bytes)
+        {
+            _logitRows.Dispose();
+            _logitRows = new AlignedMemory(bytes);
+        }
+    }
+
+    /// <summary>Adds up a hidden state over the positions of each chunk that wants it.</summary>
+    internal void Pool(int layer)
+    {
+        int at = 0;
+        for (int index = 0; index < _rows.Chunks.Count; index++)
+        {
+            SequenceChunk chunk = _rows.Chunks[index];
+            for (int wanted = 0; wanted < chunk.PooledLayers.Count; wanted++)
+            {
+                if (chunk.PooledLayers[wanted] == layer)
+                    Sum(index, chunk.Tokens.Length, _pooled.AsSpan(at, network.Shape.EmbeddingSize));
+                at += network.Shape.EmbeddingSize;
+            }
+        }
+    }
+
+    /// <summary>Norms the rows whose logits are wanted, and all rows of chunks that want the last hidden state.</summary>
+    /// <param name="scratch">Room for a row.</param>
+    internal void NormLast(float* scratch)
+    {
+        int next = 0;
+        for (int index = 0; index < _rows.Chunks.Count; index++)
+        {
+            SequenceChunk chunk = _rows.Chunks[index];
+            (int first, int end) = (_rows.Offset(index), _rows.Offset(index) + chunk.Tokens.Length);
+            bool isPooled = WantsLast(chunk);
+            for (int row = isPooled ? first : end - LogitRowsOf(chunk); row < end; row++)
+            {
+                RowMath.Norm(_rows.ResidualRow(row), network.FinalNorm.Floats, scratch, network.Shape.EmbeddingSize, (float)network.Config.LayerNormEpsilon);
+                if (row >= end - LogitRowsOf(chunk))
+                    _rows.Last.Write(next++, scratch);
+                if (isPooled)
+                    new Span<float>(scratch, _rows.Stride).CopyTo(new Span<float>(_rows.ResidualRow(row), _rows.Stride));
+            }
+        }
+
+        Pool(network.Shape.LayerCount);
+    }
+
+    /// <summary>Where the head's product goes.</summary>
+    internal StoreEnd LogitEnd() => new(_logitRows.Floats, LogitStride);
+
+    /// <summary>The outputs, valid until the next step.</summary>
+    internal IReadOnlyList<ChunkOutput> Finish()
+    {
+        if (_outputs.Length != _rows.Chunks.Count)
+            _outputs = new ChunkOutput[_rows.Chunks.Count];
+        (int row, int logits, int targets, int pooled) = (0, 0, 0, 0);
+        for (int index = 0; index < _outputs.Length; index++)
+        {
+            SequenceChunk chunk = _rows.Chunks[index];
+            (int wantedLogits, int wantedSums) = (chunk.WantsLogits ? network.Shape.LogitCount : 0, chunk.PooledLayers.Count * network.Shape.EmbeddingSize);
+            int rows = LogitRowsOf(chunk);
+            for (int target = 0; target < chunk.Targets.Length; target++)
+                _logProbabilities[targets + target] = (float)(Logits(row + target)[chunk.Targets.Span[target]] - RowMath.LogSumExp(Logits(row + target)));
+            if (chunk.WantsLogits)
+                Logits(row + rows - 1).CopyTo(_logits.AsSpan(logits));
+            _outputs[index] = new ChunkOutput
+            {
+                Logits = _logits.AsMemory(logits, wantedLogits),
+                LogProbabilities = _logProbabilities.AsMemory(targets, chunk.Targets.Length),
+                PooledSums = _pooled.AsMemory(pooled, wantedSums),
+            };
+            (row, logits, targets, pooled) = (row + rows, logits + wantedLogits, targets + chunk.Targets.Length, pooled + wantedSums);
+        }
+
+        return _outputs;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _logitRows.Dispose();
+
+    static int LogitRowsOf(SequenceChunk chunk) => chunk.Targets.IsEmpty ? (chunk.WantsLogits ? 1 : 0) : chunk.Tokens.Length;
+
+    bool WantsLast(SequenceChunk chunk) => chunk.PooledLayers.Count > 0 && chunk.PooledLayers[^1] == network.Shape.LayerCount;
+
+    ReadOnlySpan<float> Logits(int row) => new(_logitRows.Floats + ((long)row * LogitStride), network.Shape.LogitCount);
+
+    void Sum(int index, int count, Span<float> to)
+    {
+        to.Clear();
+        for (int row = 0; row < count; row++)
+        {
+            var values = new ReadOnlySpan<float>(_rows.ResidualRow(_rows.Offset(index) + row), to.Length);
+            TensorPrimitives.Add(to, values, to);
+        }
+    }
+
+    static void Grow(ref float[] buffer, int count)
+    {
+        if (buffer.Length < count)
+            buffer = new float[count];
+    }
+}

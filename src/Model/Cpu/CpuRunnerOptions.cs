@@ -1,0 +1,16 @@
+using static TorchSharp.torch;
+
+namespace IgptCluster.Model;
+
+/// <summary>How a <see cref="CpuModelRunner"/> is set up.</summary>
+public sealed record CpuRunnerOptions
+{
+    /// <summary>Number of KV slots, at least 1; each costs <see cref="CpuModelRunner.SlotBytes"/>.</summary>
+    public required int Slots { get; init; }
+
+    /// <summary>Type of keys and values: float32, bfloat16, or int8 with a scale for each head and position. Default bfloat16.</summary>
+    public ScalarType KeyValueType { get; init; } = ScalarType.BFloat16;
+
+    /// <summary>Threads, the engine's included, at least 1. Default: one for each processor.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+}

@@ -1,0 +1,156 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace IgptCluster.Model;
+
+/// <summary>
+/// Causal attention of one head over a slot at its exact length, without padding or masks: scores by products with key panels, softmax of whole rows in
+/// float32, products with value panels. A query's result depends on its position and what lies before it alone, whether it came one by one or in a chunk.
+/// Belongs to one worker.
+/// </summary>
+internal sealed unsafe class SlotAttention : IDisposable
+{
+    const int Columns = TileKernel.Columns;
+    const int Step = 16; // numbers of a vector
+
+    readonly KvArena _arena;
+    readonly RowBuffer _queries;
+    readonly AlignedMemory _scores;
+    readonly RowBuffer _shares;
+    readonly AlignedMemory _mixed;
+    readonly int _width;
+
+    internal SlotAttention(KvArena arena, int positions)
+    {
+        _arena = arena;
+        TileType type = arena.Type == TileType.BFloat16 ? TileType.BFloat16 : TileType.Float32;
+        _width = (positions + Columns - 1) / Columns * Columns;
+        _queries = new RowBuffer(type, TileKernel.MaxRows, arena.HeadSize);
+        _scores = new AlignedMemory((long)TileKernel.MaxRows * _width * sizeof(float));
+        _shares = new RowBuffer(type, TileKernel.MaxRows, _width);
+        _mixed = new AlignedMemory(TileKernel.MaxRows * Columns * sizeof(float));
+    }
+
+    /// <summary>Mixes values for consecutive queries, whose own keys and values are in the slot already.</summary>
+    /// <param name="place">Layer, slot and head.</param>
+    /// <param name="scale">What scores are multiplied with.</param>
+    /// <param name="queries">The queries.</param>
+    /// <param name="mixed">Where results go, one row a query.</param>
+    internal void Run(KvPlace place, float scale, QueryRows queries, MixedRows mixed)
+    {
+        for (int first = 0; first < queries.Count; first += TileKernel.MaxRows)
+        {
+            int count = Math.Min(TileKernel.MaxRows, queries.Count - first);
+            for (int row = 0; row < count; row++)
+                RowBuffer.Convert(_queries.Type, queries.Query(first + row), _arena.HeadSize, _queries.Row(row));
+            int start = queries.Position + first;
+            Score(place, start, count);
+            for (int row = 0; row < count; row++)
+                Share(place, row, start + row + 1, start + count, scale);
+            Mix(place, count, start + count, mixed with { Address = mixed.Address + (first * mixed.Stride) });
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _queries.Dispose();
+        _scores.Dispose();
+        _shares.Dispose();
+        _mixed.Dispose();
+    }
+
+    void Score(KvPlace place, int start, int count)
+    {
+        var multiply = TileKernel.For(_arena.Type, count);
+        for (int position = 0; position < start + count; position += Columns)
+            multiply(_queries.Row(0), _queries.Stride, _arena.Keys(place, position), _arena.KeyLanes, _scores.Floats + position, (nint)_width * sizeof(float));
+    }
+
+    // Scores of one row to shares: the first so many become their softmax, those up to the tile's end 0.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    void Share(KvPlace place, int row, int count, int end, float scale)
+    {
+        float* scores = _scores.Floats + ((long)row * _width);
+        float* scales = _arena.Type == TileType.Int8ByFloat32 ? _arena.KeyScales(place) : null;
+        int last = (count - 1) / Step * Step; // place of the last vector, which may be a part
+        Vector512<float> inLast = Inside(count - last);
+        Vector512<float> highest = Vector512.Create(float.NegativeInfinity);
+        Vector512<float> broken = Vector512<float>.Zero; // NaN if some score is not finite
+        for (int at = 0; at <= last; at += Step)
+        {
+            Vector512<float> score = Vector512.Load(scores + at);
+            if (scales is not null)
+                score *= Vector512.Load(scales + at);
+            if (at == last)
+                score = Vector512.ConditionalSelect(inLast, score, Vector512.Create(float.MinValue));
+            score.Store(scores + at);
+            highest = Float512.Larger(score, highest);
+            broken = Vector512.FusedMultiplyAdd(score, Vector512<float>.Zero, broken);
+        }
+
+        float factor = scale * MathF.Log2(MathF.E);
+        Vector512<float> factors = Vector512.Create(factor);
+        Vector512<float> offsets = Vector512.Create(-Float512.Largest(highest) * factor);
+        Vector512<float> sums = broken;
+        for (int at = 0; at <= last; at += Step)
+        {
+            Vector512<float> power = Float512.Exp2OrZero(Vector512.FusedMultiplyAdd(Vector512.Load(scores + at), factors, offsets));
+            power.Store(scores + at);
+            sums += power;
+        }
+
+        Write(place, row, (last + Step, end), Vector512.Create(1 / Vector512.Sum(sums)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    void Write(KvPlace place, int row, (int Count, int End) range, Vector512<float> share)
+    {
+        float* scores = _scores.Floats + ((long)row * _width);
+        float* scales = _arena.Type == TileType.Int8ByFloat32 ? _arena.ValueScales(place) : null;
+        int padded = (range.End + Columns - 1) / Columns * Columns;
+        for (int at = range.Count; at < padded; at += Step)
+            Vector512<float>.Zero.Store(scores + at);
+        for (int at = 0; at < range.Count; at += Step)
+        {
+            Vector512<float> shares = Vector512.Load(scores + at) * share;
+            (scales is null ? shares : shares * Vector512.Load(scales + at)).Store(scores + at);
+        }
+
+        RowBuffer.Convert(_shares.Type, scores, padded, _shares.Row(row));
+    }
+
+    void Mix(KvPlace place, int count, int end, MixedRows mixed)
+    {
+        var multiply = TileKernel.For(_arena.Type, count);
+        int lanes = TileKernel.Lanes(_arena.Type, end);
+        for (int panel = 0; panel < _arena.ValuePanels; panel++)
+        {
+            multiply(_shares.Row(0), _shares.Stride, _arena.Values(place, panel), lanes, _mixed.Floats, Columns * sizeof(float));
+            int numbers = Math.Min(Columns, _arena.HeadSize - (panel * Columns));
+            for (int row = 0; row < count; row++)
+                RowBuffer.Convert(mixed.Type, _mixed.Floats + (row * Columns), numbers, mixed.Row(row, panel * Columns));
+        }
+    }
+
+    static Vector512<float> Inside(int count) => Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle();
+}
+
+/// <summary>Consecutive queries of one head, float32.</summary>
+/// <param name="Address">Of the first.</param>
+/// <param name="Stride">Bytes from one to the next.</param>
+/// <param name="Position">The first's position.</param>
+/// <param name="Count">How many.</param>
+internal readonly unsafe record struct QueryRows(nint Address, nint Stride, int Position, int Count)
+{
+    internal float* Query(int row) => (float*)(Address + (row * Stride));
+}
+
+/// <summary>One head's part of mixed values, float32 or bfloat16.</summary>
+/// <param name="Type">Which.</param>
+/// <param name="Address">Of the first row.</param>
+/// <param name="Stride">Bytes from row to row.</param>
+internal readonly unsafe record struct MixedRows(TileType Type, nint Address, nint Stride)
+{
+    internal byte* Row(int row, int column) => (byte*)(Address + (row * Stride) + (column * (Type == TileType.BFloat16 ? sizeof(ushort) : sizeof(float))));
+}

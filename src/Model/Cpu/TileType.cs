@@ -1,0 +1,17 @@
+namespace IgptCluster.Model;
+
+/// <summary>How the numbers of a tile's product lie in memory: how many neighbours along the inner dimension share one lane of 4 bytes.</summary>
+internal enum TileType
+{
+    /// <summary>float32 by float32, one a lane.</summary>
+    Float32,
+
+    /// <summary>bfloat16 by bfloat16, two a lane, summed in float32.</summary>
+    BFloat16,
+
+    /// <summary>Panels of bytes that stand for value + 128, by signed bytes, four a lane, summed in int32.</summary>
+    Int8,
+
+    /// <summary>Panels of signed bytes that become float32 on the way, by float32; one a lane of a single byte.</summary>
+    Int8ByFloat32,
+}
