@@ -20,6 +20,11 @@ internal static class Float512
         return Math.Max(Math.Max(quarter[0], quarter[1]), Math.Max(quarter[2], quarter[3]));
     }
 
+    // Whole numbers within a byte, to bytes.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector128<sbyte> ToBytes(Vector512<float> x) =>
+        Vector512.Narrow(Vector512.Narrow(Vector512.ConvertToInt32(x), Vector512<int>.Zero), Vector512<short>.Zero).GetLower().GetLower();
+
     // 2^x, and 0 below 2^-100.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector512<float> Exp2OrZero(Vector512<float> x) => Exp2(x) & Vector512.GreaterThan(x, Vector512.Create(-100f));

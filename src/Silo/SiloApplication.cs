@@ -48,16 +48,18 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
             replicas.Models.Add(model);
         }
 
+        string[] devices = DeviceReplicaHost.Devices(replicas);
         foreach (ServedCheckpoint model in replicas.Models)
         {
-            // A broken folder is told at once, not by the first request.
+            // A broken folder and types that no runner has are told at once, not by the first request.
             using Checkpoint check = CheckpointLoader.Open(model.Path);
+            _ = devices.Select(device => RunnerChoice.For(check.Config, device, replicas)).ToArray();
         }
 
-        var advertisement = new SiloAdvertisement(cluster.SiloName(), TorchReplicaHost.Devices(replicas), [.. replicas.Models.Select(model => model.ServedName)]);
+        var advertisement = new SiloAdvertisement(cluster.SiloName(), devices, [.. replicas.Models.Select(model => model.ServedName)]);
         builder.UseOrleans(silo => silo.UseIgptClustering(cluster).AddIgptGrains(advertisement));
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<IReplicaHost>(services => new TorchReplicaHost(
+        builder.Services.AddSingleton<IReplicaHost>(services => new DeviceReplicaHost(
             replicas, advertisement, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>()));
         if (listen.Enabled)
         {

@@ -16,7 +16,8 @@ internal static class SiloCommand
         (Option<string> Option, string Setting)[] settings =
         [
             (Setting("--device", "cpu, cuda or auto."), "Igpt:Device"),
-            (Setting("--dtype", "float32 or bfloat16."), "Igpt:DType"),
+            (Setting("--dtype", "Weights: float32, bfloat16 or int8."), "Igpt:DType"),
+            (Setting("--kv-dtype", "KV cache: float32, bfloat16 or int8. Default: as the weights, bfloat16 with int8."), "Igpt:KvDType"),
             (Setting("--slots", "KV slots per replica."), "Igpt:Slots"),
             (Setting("--max-waiting", "Sequences that may wait for a slot."), "Igpt:MaxWaiting"),
             (Setting("--max-batch-tokens", "Token budget of an engine step."), "Igpt:MaxBatchTokens"),

@@ -2,10 +2,16 @@ using System.Runtime.InteropServices;
 
 namespace IgptCluster.Model;
 
-/// <summary>Zeroed memory outside the managed heap, aligned to cache lines. Its creator disposes it. Any thread.</summary>
-internal sealed unsafe class AlignedMemory : IDisposable
+/// <summary>
+/// Zeroed memory outside the managed heap, in huge pages where the system has them: what is read once per step would miss the table of small ones all the
+/// time. Its creator disposes it. Any thread.
+/// </summary>
+internal sealed unsafe partial class AlignedMemory : IDisposable
 {
-    const int Alignment = 64;
+    const int CacheLine = 64;
+    const int HugePage = 2 << 20;
+    const int AdviseHugePages = 14;
+    const long ClearPiece = 32L << 20;
     const int Padding = TileKernel.Columns * sizeof(float); // of the end: rows are read and written by whole vectors
 
     /// <summary>Allocates.</summary>
@@ -14,9 +20,14 @@ internal sealed unsafe class AlignedMemory : IDisposable
     internal AlignedMemory(long bytes)
     {
         Length = bytes;
-        nuint whole = ((nuint)bytes + Padding) / Padding * Padding;
-        Start = (byte*)NativeMemory.AlignedAlloc(whole, Alignment);
-        NativeMemory.Clear(Start, whole);
+        long whole = (bytes + Padding) / Padding * Padding;
+        bool isLarge = bytes >= 2 * HugePage;
+        Start = (byte*)NativeMemory.AlignedAlloc((nuint)whole, isLarge ? (nuint)HugePage : CacheLine);
+        if (isLarge && OperatingSystem.IsLinux())
+            _ = Advise((nint)Start, (nuint)whole, AdviseHugePages); // in vain where they are switched off
+        nint start = (nint)Start;
+        Parallel.For(0, (whole + ClearPiece - 1) / ClearPiece, piece =>
+            NativeMemory.Clear((byte*)start + (piece * ClearPiece), (nuint)Math.Min(ClearPiece, whole - (piece * ClearPiece))));
     }
 
     internal byte* Start { get; private set; }
@@ -31,4 +42,7 @@ internal sealed unsafe class AlignedMemory : IDisposable
         NativeMemory.AlignedFree(Start);
         Start = null;
     }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Advise(nint address, nuint length, int advice);
 }

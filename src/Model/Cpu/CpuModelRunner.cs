@@ -14,6 +14,9 @@ public sealed unsafe class CpuModelRunner : IModelRunner
 {
     const int RowsOfItem = 8;
 
+    // Runners of one process take turns by the step: two at once would only wait for each other's threads.
+    static readonly Lock Turn = new();
+
     readonly CpuNetwork _network;
     readonly KvArena _arena;
     readonly WorkTeam _team;
@@ -23,6 +26,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     readonly AlignedMemory[] _scratch; // one row a worker
     readonly Stages _stages;
     int _layer;
+    PrefixCopy _copy;
 
     /// <summary>Takes over a network and allocates its KV slots.</summary>
     /// <param name="network">The network; disposed with the runner.</param>
@@ -36,7 +40,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Slots, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Threads, 1);
         (_network, SlotCount) = (network, options.Slots);
-        _arena = new KvArena(TileOf(options.KeyValueType), network.Config, options.Slots);
+        _arena = new KvArena(KvLayout.Of(TileOf(options.KeyValueType), network.Config), network.Config, options.Slots);
         _team = new WorkTeam(options.Threads);
         _rows = new StepRows(network);
         _outputs = new CpuOutputs(network);
@@ -59,7 +63,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     public static long SlotBytes(ImageGptConfig config, ScalarType type)
     {
         ArgumentNullException.ThrowIfNull(config);
-        return KvArena.SlotBytes(TileOf(type), config);
+        return KvLayout.Of(TileOf(type), config).HeadBytes * config.HeadCount * config.LayerCount;
     }
 
     /// <inheritdoc/>
@@ -68,8 +72,30 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     {
         ArgumentNullException.ThrowIfNull(plan);
         StepPlanRules.Check(plan, Shape, SlotCount);
+        lock (Turn)
+            return Run(plan);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _team.Dispose();
+        _rows.Dispose();
+        _outputs.Dispose();
+        Array.ForEach(_attention, one => one.Dispose());
+        Array.ForEach(_scratch, one => one.Dispose());
+        _arena.Dispose();
+        _network.Dispose();
+    }
+
+    IReadOnlyList<ChunkOutput> Run(StepPlan plan)
+    {
         for (int index = 0; index < plan.Copies.Count; index++)
-            Copy(plan.Copies[index]);
+        {
+            _copy = plan.Copies[index];
+            _team.Run(Shape.LayerCount * _network.Config.HeadCount, _stages.Copy);
+        }
+
         if (plan.Chunks.Count == 0)
             return [];
         _rows.Take(plan.Chunks);
@@ -95,28 +121,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         return _outputs.Finish();
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        _team.Dispose();
-        _rows.Dispose();
-        _outputs.Dispose();
-        Array.ForEach(_attention, one => one.Dispose());
-        Array.ForEach(_scratch, one => one.Dispose());
-        _arena.Dispose();
-        _network.Dispose();
-    }
-
     static TileType TileOf(ScalarType type) => type switch { ScalarType.Float32 => TileType.Float32, ScalarType.BFloat16 => TileType.BFloat16, _ => TileType.Int8ByFloat32 };
-
-    void Copy(PrefixCopy copy)
-    {
-        for (int layer = 0; layer < Shape.LayerCount; layer++)
-        {
-            for (int head = 0; head < _network.Config.HeadCount; head++)
-                _arena.CopyPrefix(new PrefixRange(layer, head, copy.SourceSlot, copy.TargetSlot, copy.Length));
-        }
-    }
 
     void ForRows(Action<int> stage) => _team.Run((_rows.Count + RowsOfItem - 1) / RowsOfItem, stage);
 
@@ -135,6 +140,8 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         {
             _runner = runner;
             (StepRows rows, CpuNetwork network) = (runner._rows, runner._network);
+            Copy = EachItem((item, _) => runner._arena.CopyPrefix(
+                new PrefixRange(item / network.Config.HeadCount, item % network.Config.HeadCount, runner._copy.SourceSlot, runner._copy.TargetSlot, runner._copy.Length)));
             Embed = EachRow((row, _) => runner.EmbedRow(row));
             NormForAttention = EachRow((row, worker) => runner.NormRow(runner.Block.AttentionNorm, row, worker));
             NormForMlp = EachRow((row, worker) => runner.NormRow(runner.Block.MlpNorm, row, worker));
@@ -148,6 +155,8 @@ public sealed unsafe class CpuModelRunner : IModelRunner
             AddMlp = EachItem((panel, _) => PanelProduct.Run(runner.Block.MlpOutput, panel, rows.Inner, rows.Count, new AddEnd(rows.Residual.Floats, rows.Stride)));
             Head = EachItem((panel, _) => PanelProduct.Run(network.Head!, panel, rows.Last, runner._outputs.LogitRowCount, runner._outputs.LogitEnd()));
         }
+
+        internal Action<int> Copy { get; }
 
         internal Action<int> Embed { get; }
 
@@ -173,7 +182,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
 
         Action<int> EachItem(Action<int, int> work) => worker =>
         {
-            while (_runner._team.TryTake(out int item))
+            while (_runner._team.TryTake(worker, out int item))
                 work(item, worker);
         };
 

@@ -3,71 +3,40 @@ using System.Runtime.Intrinsics;
 namespace IgptCluster.Model;
 
 /// <summary>
-/// Keys and values of all slots, in the panels that products read: keys [positions / 32][lanes of the head's size][32 positions], values
-/// [head size / 32][lanes of positions][32 numbers]. As signed bytes they have a scale for each position and head. Different heads and slots may be used by
-/// different threads.
+/// Keys and values of all slots, [layers, slots, heads] each laid out as <see cref="KvLayout"/> says. Different heads and slots may be used by different
+/// threads.
 /// </summary>
 internal sealed unsafe class KvArena : IDisposable
 {
     const int Columns = TileKernel.Columns;
 
     readonly AlignedMemory _memory;
-    readonly (int Layers, int Slots, int Heads, int Positions, int HeadSize) _sizes;
+    readonly int _slots;
+    readonly int _heads;
 
     /// <summary>Allocates.</summary>
-    /// <param name="type">float32, bfloat16, or bytes that become float32.</param>
+    /// <param name="layout">One head.</param>
     /// <param name="config">The model.</param>
     /// <param name="slots">How many slots.</param>
-    internal KvArena(TileType type, ImageGptConfig config, int slots)
+    internal KvArena(KvLayout layout, ImageGptConfig config, int slots)
     {
-        (Type, _sizes) = (type, (config.LayerCount, slots, config.HeadCount, config.PositionCount, config.HeadSize));
-        _memory = new AlignedMemory(SlotBytes(type, config) * slots);
+        (Layout, _slots, _heads) = (layout, slots, config.HeadCount);
+        _memory = new AlignedMemory(layout.HeadBytes * config.HeadCount * config.LayerCount * slots);
     }
 
-    internal TileType Type { get; }
-
-    internal int HeadSize => _sizes.HeadSize;
-
-    /// <summary>Panels that a head's values take.</summary>
-    internal int ValuePanels => (HeadSize + Columns - 1) / Columns;
-
-    /// <summary>Lanes of one key panel.</summary>
-    internal int KeyLanes => TileKernel.Lanes(Type, HeadSize);
-
-    long KeyPanelBytes => (long)KeyLanes * Columns * TileKernel.LaneBytes(Type);
-
-    long ValuePanelBytes => (long)TileKernel.Lanes(Type, _sizes.Positions) * Columns * TileKernel.LaneBytes(Type);
-
-    long KeyBytes => (_sizes.Positions + Columns - 1) / Columns * KeyPanelBytes;
-
-    int ScaleCount => Type == TileType.Int8ByFloat32 ? (_sizes.Positions + Columns - 1) / Columns * Columns : 0;
-
-    long HeadBytes => KeyBytes + (ValuePanels * ValuePanelBytes) + (2L * ScaleCount * sizeof(float));
-
-    /// <summary>Memory of one slot in bytes.</summary>
-    internal static long SlotBytes(TileType type, ImageGptConfig config)
-    {
-        using var one = new KvArena(type, config);
-        return one.HeadBytes * config.HeadCount * config.LayerCount;
-    }
-
-    KvArena(TileType type, ImageGptConfig config)
-    {
-        (Type, _sizes) = (type, (config.LayerCount, 0, config.HeadCount, config.PositionCount, config.HeadSize));
-        _memory = new AlignedMemory(0);
-    }
+    internal KvLayout Layout { get; }
 
     /// <summary>The panel of keys that begins with a position, a multiple of 32.</summary>
-    internal byte* Keys(KvPlace place, int position) => Head(place) + (position / Columns * KeyPanelBytes);
+    internal byte* Keys(KvPlace place, int position) => Head(place) + (position / Columns * Layout.KeyPanelBytes);
 
     /// <summary>One panel of values: all positions, 32 numbers of the head.</summary>
-    internal byte* Values(KvPlace place, int panel) => Head(place) + KeyBytes + (panel * ValuePanelBytes);
+    internal byte* Values(KvPlace place, int panel) => Head(place) + Layout.KeyBytes + (panel * Layout.ValuePanelBytes);
 
     /// <summary>What a byte of a key counts, for each position.</summary>
-    internal float* KeyScales(KvPlace place) => (float*)(Head(place) + KeyBytes + (ValuePanels * ValuePanelBytes));
+    internal float* KeyScales(KvPlace place) => (float*)(Head(place) + Layout.ScalesAt);
 
     /// <summary>The same of values.</summary>
-    internal float* ValueScales(KvPlace place) => KeyScales(place) + ScaleCount;
+    internal float* ValueScales(KvPlace place) => KeyScales(place) + Layout.ScaleCount;
 
     /// <summary>
     /// Writes keys and values of consecutive positions. Values behind them that products read along with them become 0, so that nothing left there counts.
@@ -78,7 +47,7 @@ internal sealed unsafe class KvArena : IDisposable
     /// <param name="rows">Keys and values.</param>
     internal void Write(KvPlace place, int start, int count, KeyValueRows rows)
     {
-        int step = TileKernel.LaneStep * TileKernel.PerLane(Type);
+        int step = TileKernel.LaneStep * TileKernel.PerLane(Layout.Type);
         for (int position = start; position < start + count; position++)
         {
             WriteKey(place, position, rows.Keys);
@@ -92,13 +61,13 @@ internal sealed unsafe class KvArena : IDisposable
     /// <summary>Copies the first positions of a slot to another, all layers and heads.</summary>
     internal void CopyPrefix(PrefixRange range)
     {
-        long keys = (range.Length + Columns - 1) / Columns * KeyPanelBytes;
-        long values = (long)TileKernel.Lanes(Type, range.Length) * Columns * TileKernel.LaneBytes(Type);
+        long keys = (range.Length + Columns - 1) / Columns * Layout.KeyPanelBytes;
+        long values = (long)TileKernel.Lanes(Layout.Type, range.Length) * Layout.LaneBytes;
         (KvPlace from, KvPlace to) = (new KvPlace(range.Layer, range.Source, range.Head), new KvPlace(range.Layer, range.Target, range.Head));
         Buffer.MemoryCopy(Keys(from, 0), Keys(to, 0), keys, keys);
-        for (int panel = 0; panel < ValuePanels; panel++)
+        for (int panel = 0; panel < Layout.ValuePanels; panel++)
             Buffer.MemoryCopy(Values(from, panel), Values(to, panel), values, values);
-        long scales = Math.Min(range.Length, ScaleCount) * sizeof(float);
+        long scales = Math.Min(range.Length, Layout.ScaleCount) * sizeof(float);
         Buffer.MemoryCopy(KeyScales(from), KeyScales(to), scales, scales);
         Buffer.MemoryCopy(ValueScales(from), ValueScales(to), scales, scales);
     }
@@ -106,43 +75,46 @@ internal sealed unsafe class KvArena : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
 
-    byte* Head(KvPlace place) => _memory.Start + (((((long)place.Layer * _sizes.Slots) + place.Slot) * _sizes.Heads) + place.Head) * HeadBytes;
+    byte* Head(KvPlace place) => _memory.Start + (((((long)place.Layer * _slots) + place.Slot) * _heads) + place.Head) * Layout.HeadBytes;
 
     void WriteKey(KvPlace place, int position, float* key)
     {
         byte* panel = Keys(place, position);
         int column = position % Columns;
-        if (Type == TileType.Int8ByFloat32)
+        if (Layout.Type == TileType.Int8ByFloat32)
         {
-            KeyScales(place)[position] = WriteBytes(key, (sbyte*)panel + column, Columns);
+            sbyte* bytes = stackalloc sbyte[Layout.ValuePanels * Columns];
+            KeyScales(place)[position] = ToBytes(key, bytes);
+            for (int at = 0; at < Layout.HeadSize; at++)
+                ((sbyte*)panel)[(at * Columns) + column] = bytes[at];
             return;
         }
 
-        uint* lanes = stackalloc uint[KeyLanes];
-        RowBuffer.Convert(Type, key, HeadSize, (byte*)lanes);
-        for (int lane = 0; lane < KeyLanes; lane++)
+        uint* lanes = stackalloc uint[Layout.KeyLanes];
+        RowBuffer.Convert(Layout.Type, key, Layout.HeadSize, (byte*)lanes);
+        for (int lane = 0; lane < Layout.KeyLanes; lane++)
             ((uint*)panel)[(lane * Columns) + column] = lanes[lane];
     }
 
     void WriteValue(KvPlace place, int position, float* value)
     {
-        float* padded = stackalloc float[ValuePanels * Columns];
-        new ReadOnlySpan<float>(value, HeadSize).CopyTo(new Span<float>(padded, HeadSize));
-        if (Type == TileType.Int8ByFloat32)
+        if (Layout.Type == TileType.Int8ByFloat32)
         {
-            sbyte* bytes = stackalloc sbyte[ValuePanels * Columns];
-            ValueScales(place)[position] = WriteBytes(value, bytes, 1);
-            for (int panel = 0; panel < ValuePanels; panel++)
+            sbyte* bytes = stackalloc sbyte[Layout.ValuePanels * Columns];
+            ValueScales(place)[position] = ToBytes(value, bytes);
+            for (int panel = 0; panel < Layout.ValuePanels; panel++)
                 Vector256.Load(bytes + (panel * Columns)).Store((sbyte*)Values(place, panel) + (position * Columns));
             return;
         }
 
-        bool isUpper = Type == TileType.BFloat16 && position % 2 == 1; // the lane's second number
-        for (int at = 0; at < ValuePanels * Columns; at += Vector512<float>.Count)
+        float* padded = stackalloc float[Layout.ValuePanels * Columns];
+        Pad(value, padded);
+        bool isUpper = Layout.Type == TileType.BFloat16 && position % 2 == 1; // the lane's second number
+        for (int at = 0; at < Layout.ValuePanels * Columns; at += Vector512<float>.Count)
         {
-            uint* lanes = (uint*)Values(place, at / Columns) + (position / TileKernel.PerLane(Type) * Columns) + (at % Columns);
+            uint* lanes = (uint*)Values(place, at / Columns) + (position / TileKernel.PerLane(Layout.Type) * Columns) + (at % Columns);
             Vector512<float> numbers = Vector512.Load(padded + at);
-            Vector512<uint> bits = Type == TileType.BFloat16 ? Brain16.Narrow(numbers) : numbers.AsUInt32();
+            Vector512<uint> bits = Layout.Type == TileType.BFloat16 ? Brain16.Narrow(numbers) : numbers.AsUInt32();
             (isUpper ? (Vector512.Load(lanes) & Vector512.Create(0xFFFFu)) | (bits << 16) : bits).Store(lanes);
         }
     }
@@ -150,26 +122,31 @@ internal sealed unsafe class KvArena : IDisposable
     // Values behind a position, to the end of its step of lanes.
     void ClearBehind(KvPlace place, int position, int step)
     {
-        int perLane = TileKernel.PerLane(Type);
-        int laneBytes = Columns * TileKernel.LaneBytes(Type);
+        int perLane = TileKernel.PerLane(Layout.Type);
         (int first, int end) = ((position / perLane) + 1, ((position / step) + 1) * TileKernel.LaneStep);
-        for (int panel = 0; panel < ValuePanels; panel++)
-            new Span<byte>(Values(place, panel) + (first * laneBytes), (end - first) * laneBytes).Clear();
-        if (ScaleCount > 0)
+        for (int panel = 0; panel < Layout.ValuePanels; panel++)
+            new Span<byte>(Values(place, panel) + (first * Layout.LaneBytes), (end - first) * Layout.LaneBytes).Clear();
+        if (Layout.ScaleCount > 0)
             new Span<float>(ValueScales(place) + position + 1, Columns - 1 - (position % Columns)).Clear();
     }
 
-    // Returns what a byte counts.
-    float WriteBytes(float* from, sbyte* to, int step)
+    // A head's numbers to bytes, padded with zeros; returns what a byte counts, NaN if a number is.
+    float ToBytes(float* from, sbyte* to)
     {
-        float largest = 0;
-        for (int at = 0; at < HeadSize; at++)
-            largest = MathF.Max(largest, MathF.Abs(from[at])); // a NaN stays one
-        float factor = largest > 0 ? sbyte.MaxValue / largest : 0;
-        for (int at = 0; at < HeadSize; at++)
-            to[at * step] = (sbyte)MathF.Round(from[at] * factor);
+        float* padded = stackalloc float[Layout.ValuePanels * Columns];
+        Pad(from, padded);
+        Vector512<float> highest = Vector512<float>.Zero;
+        for (int at = 0; at < Layout.HeadSize; at += Vector512<float>.Count)
+            highest = Vector512.Max(highest, Vector512.Abs(Vector512.Load(padded + at)));
+        float largest = Float512.Largest(highest);
+        Vector512<float> factor = Vector512.Create(largest > 0 ? sbyte.MaxValue / largest : 0);
+        for (int at = 0; at < Layout.HeadSize; at += Vector512<float>.Count)
+            Float512.ToBytes(Vector512.Round(Vector512.Load(padded + at) * factor)).Store(to + at);
         return largest / sbyte.MaxValue;
     }
+
+    // A head's numbers to where whole vectors may be read.
+    void Pad(float* from, float* to) => new ReadOnlySpan<float>(from, Layout.HeadSize).CopyTo(new Span<float>(to, Layout.HeadSize));
 }
 
 /// <summary>Keys and values to write, float32.</summary>

@@ -81,9 +81,9 @@ internal sealed unsafe class RowBuffer : IDisposable
         sbyte* target = (sbyte*)Row(row);
         for (int at = 0; at < Width; at += step)
         {
-            Vector512<int> rounded = Vector512.ConvertToInt32(Vector512.Round(Load(values, at) * factor));
-            sums += rounded;
-            Vector512.Narrow(Vector512.Narrow(rounded, Vector512<int>.Zero), Vector512<short>.Zero).GetLower().GetLower().Store(target + at);
+            Vector512<float> rounded = Vector512.Round(Load(values, at) * factor);
+            sums += Vector512.ConvertToInt32(rounded);
+            Float512.ToBytes(rounded).Store(target + at);
         }
 
         _scales.Floats[row] = largest / sbyte.MaxValue;

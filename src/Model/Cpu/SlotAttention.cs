@@ -23,9 +23,9 @@ internal sealed unsafe class SlotAttention : IDisposable
     internal SlotAttention(KvArena arena, int positions)
     {
         _arena = arena;
-        TileType type = arena.Type == TileType.BFloat16 ? TileType.BFloat16 : TileType.Float32;
+        TileType type = arena.Layout.Type == TileType.BFloat16 ? TileType.BFloat16 : TileType.Float32;
         _width = (positions + Columns - 1) / Columns * Columns;
-        _queries = new RowBuffer(type, TileKernel.MaxRows, arena.HeadSize);
+        _queries = new RowBuffer(type, TileKernel.MaxRows, arena.Layout.HeadSize);
         _scores = new AlignedMemory((long)TileKernel.MaxRows * _width * sizeof(float));
         _shares = new RowBuffer(type, TileKernel.MaxRows, _width);
         _mixed = new AlignedMemory(TileKernel.MaxRows * Columns * sizeof(float));
@@ -42,7 +42,7 @@ internal sealed unsafe class SlotAttention : IDisposable
         {
             int count = Math.Min(TileKernel.MaxRows, queries.Count - first);
             for (int row = 0; row < count; row++)
-                RowBuffer.Convert(_queries.Type, queries.Query(first + row), _arena.HeadSize, _queries.Row(row));
+                RowBuffer.Convert(_queries.Type, queries.Query(first + row), _arena.Layout.HeadSize, _queries.Row(row));
             int start = queries.Position + first;
             Score(place, start, count);
             for (int row = 0; row < count; row++)
@@ -62,9 +62,9 @@ internal sealed unsafe class SlotAttention : IDisposable
 
     void Score(KvPlace place, int start, int count)
     {
-        var multiply = TileKernel.For(_arena.Type, count);
+        var multiply = TileKernel.For(_arena.Layout.Type, count);
         for (int position = 0; position < start + count; position += Columns)
-            multiply(_queries.Row(0), _queries.Stride, _arena.Keys(place, position), _arena.KeyLanes, _scores.Floats + position, (nint)_width * sizeof(float));
+            multiply(_queries.Row(0), _queries.Stride, _arena.Keys(place, position), _arena.Layout.KeyLanes, _scores.Floats + position, (nint)_width * sizeof(float));
     }
 
     // Scores of one row to shares: the first so many become their softmax, those up to the tile's end 0.
@@ -72,7 +72,7 @@ internal sealed unsafe class SlotAttention : IDisposable
     void Share(KvPlace place, int row, int count, int end, float scale)
     {
         float* scores = _scores.Floats + ((long)row * _width);
-        float* scales = _arena.Type == TileType.Int8ByFloat32 ? _arena.KeyScales(place) : null;
+        float* scales = _arena.Layout.Type == TileType.Int8ByFloat32 ? _arena.KeyScales(place) : null;
         int last = (count - 1) / Step * Step; // place of the last vector, which may be a part
         Vector512<float> inLast = Inside(count - last);
         Vector512<float> highest = Vector512.Create(float.NegativeInfinity);
@@ -107,7 +107,7 @@ internal sealed unsafe class SlotAttention : IDisposable
     void Write(KvPlace place, int row, (int Count, int End) range, Vector512<float> share)
     {
         float* scores = _scores.Floats + ((long)row * _width);
-        float* scales = _arena.Type == TileType.Int8ByFloat32 ? _arena.ValueScales(place) : null;
+        float* scales = _arena.Layout.Type == TileType.Int8ByFloat32 ? _arena.ValueScales(place) : null;
         int padded = (range.End + Columns - 1) / Columns * Columns;
         for (int at = range.Count; at < padded; at += Step)
             Vector512<float>.Zero.Store(scores + at);
@@ -122,12 +122,12 @@ internal sealed unsafe class SlotAttention : IDisposable
 
     void Mix(KvPlace place, int count, int end, MixedRows mixed)
     {
-        var multiply = TileKernel.For(_arena.Type, count);
-        int lanes = TileKernel.Lanes(_arena.Type, end);
-        for (int panel = 0; panel < _arena.ValuePanels; panel++)
+        var multiply = TileKernel.For(_arena.Layout.Type, count);
+        int lanes = TileKernel.Lanes(_arena.Layout.Type, end);
+        for (int panel = 0; panel < _arena.Layout.ValuePanels; panel++)
         {
             multiply(_shares.Row(0), _shares.Stride, _arena.Values(place, panel), lanes, _mixed.Floats, Columns * sizeof(float));
-            int numbers = Math.Min(Columns, _arena.HeadSize - (panel * Columns));
+            int numbers = Math.Min(Columns, _arena.Layout.HeadSize - (panel * Columns));
             for (int row = 0; row < count; row++)
                 RowBuffer.Convert(mixed.Type, _mixed.Floats + (row * Columns), numbers, mixed.Row(row, panel * Columns));
         }

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace IgptCluster.Silo.Replicas;
 
-/// <summary>Turns a checkpoint folder into a network and what the cluster tells of it.</summary>
+/// <summary>Checks a checkpoint folder and tells what the cluster says of it.</summary>
 internal static class CheckpointLoader
 {
     const string ClassifierHead = "classifier";
@@ -44,26 +44,15 @@ internal static class CheckpointLoader
         }
     }
 
-    /// <summary>Reads the weights.</summary>
+    /// <summary>Reads what the cluster tells of a model, and its heads.</summary>
     /// <param name="checkpoint">An open checkpoint.</param>
     /// <param name="name">Name to serve it by.</param>
-    /// <param name="device">Where to put them.</param>
-    /// <param name="dtype">Data type to compute in.</param>
-    /// <exception cref="CheckpointException">A weight is not finite, or a head file breaks a rule.</exception>
-    internal static (ImageGpt Network, LoadedModel Model) Load(Checkpoint checkpoint, string name, Device device, ScalarType dtype)
+    /// <exception cref="CheckpointException">A head file breaks a rule.</exception>
+    internal static LoadedModel Describe(Checkpoint checkpoint, string name)
     {
-        var network = new ImageGpt(checkpoint.Config, checkpoint.Architecture, weight => checkpoint.Load(weight, ScalarType.Float32), device, dtype);
-        try
-        {
-            LinearHead[] own = checkpoint.Architecture == ImageGptArchitecture.ImageClassification ? [Head(checkpoint)] : [];
-            LinearHead[] heads = [.. own, .. HeadFiles.Load(checkpoint, OwnHeads(checkpoint))];
-            return (network, new LoadedModel(Describe(checkpoint, name, heads), heads));
-        }
-        catch
-        {
-            network.Dispose();
-            throw;
-        }
+        LinearHead[] own = checkpoint.Architecture == ImageGptArchitecture.ImageClassification ? [Head(checkpoint)] : [];
+        LinearHead[] heads = [.. own, .. HeadFiles.Load(checkpoint, OwnHeads(checkpoint))];
+        return new LoadedModel(Describe(checkpoint, name, heads), heads);
     }
 
     static ModelDescription Describe(Checkpoint checkpoint, string name, LinearHead[] heads)

@@ -12,9 +12,19 @@ public sealed class ReplicaOptions : IValidatableObject
     [RegularExpression("cpu|cuda|auto")]
     public string Device { get; set; } = "cpu";
 
-    /// <summary>Data type of weights and KV cache: <c>float32</c> or <c>bfloat16</c>. Default float32.</summary>
-    [RegularExpression("float32|bfloat16")]
+    /// <summary>
+    /// Data type of the weights: <c>float32</c>, <c>bfloat16</c>, or <c>int8</c> (a scale for each output, and for each token going in; processors only).
+    /// Default float32.
+    /// </summary>
+    [RegularExpression("float32|bfloat16|int8")]
     public string DType { get; set; } = "float32";
+
+    /// <summary>
+    /// Data type of the KV cache: <c>float32</c>, <c>bfloat16</c>, or <c>int8</c> (a scale for each head and position). Default: as the weights, bfloat16
+    /// with int8 weights. Only the processors' runner can differ from the weights.
+    /// </summary>
+    [RegularExpression("float32|bfloat16|int8")]
+    public string? KvDType { get; set; }
 
     /// <summary>KV slots of each replica, 1 … 4096. Absent: as many as a quarter of the free memory holds, at most 64.</summary>
     [Range(1, 4096)]

@@ -6,11 +6,11 @@ namespace IgptCluster.Training.Shapes;
 internal sealed class ShapeScene
 {
     const double Saturation = 0.7;
-    const double MaxTilt = Math.PI / 12; // either way
+    const double MaxTilt = Math.PI / 24; // either way
 
     // Of backgrounds and of figures: dark and bright, and few, so that a small network can learn what they have in common.
-    static readonly Tone[] Dark = [new(0.63, 0.35), new(0.9, 0.4), new(0.45, 0.3)];
-    static readonly Tone[] Bright = [new(0.13, 1), new(0.5, 0.9), new(0.95, 0.95)];
+    static readonly Tone[] Dark = [new(0.63, 0.35), new(0.9, 0.4)];
+    static readonly Tone[] Bright = [new(0.13, 1), new(0.5, 0.9)];
 
     readonly Random _random;
     readonly Func<double, double, bool> _contains;
@@ -27,12 +27,12 @@ internal sealed class ShapeScene
     internal ShapeScene(Func<double, double, bool> contains, int side, int seed)
     {
         (_contains, _side, _random) = (contains, side, new Random(seed));
-        double radius = Between(0.26, 0.36) * side;
+        double radius = Between(0.28, 0.34) * side;
         double margin = radius + 1;
         (double sine, double cosine) = Math.SinCos(Between(-MaxTilt, MaxTilt));
         _place = (Between(margin, side - margin), Between(margin, side - margin), radius, sine, cosine);
-        _background = Field([0.7, 0.15, 0.15], Any(Dark));
-        _fill = Field([0.8, 0.2], Any(Bright));
+        _background = Field([0.8, 0.1, 0.1], Any(Dark));
+        _fill = Field([0.9, 0.1], Any(Bright));
         _noise = _random.NextDouble() < 0.9 ? 0 : Between(0.01, 0.03);
     }
 

@@ -7,12 +7,12 @@ using static TorchSharp.torch;
 
 namespace IgptCluster.Silo.Replicas;
 
-/// <summary>Starts engines on this silo's devices with TorchSharp. Any thread.</summary>
-internal sealed partial class TorchReplicaHost(ReplicaOptions options, SiloAdvertisement advertisement, TimeProvider time, ILoggerFactory loggers) : IReplicaHost
+/// <summary>Starts engines on this silo's devices. Any thread.</summary>
+internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdvertisement advertisement, TimeProvider time, ILoggerFactory loggers) : IReplicaHost
 {
     const int MostSlots = 64;
 
-    readonly ILogger _logger = loggers.CreateLogger<TorchReplicaHost>();
+    readonly ILogger _logger = loggers.CreateLogger<DeviceReplicaHost>();
     readonly Lock _lock = new();
     readonly Dictionary<string, int> _engines = advertisement.Devices.ToDictionary(device => device, _ => 0);
 
@@ -51,33 +51,18 @@ internal sealed partial class TorchReplicaHost(ReplicaOptions options, SiloAdver
     }
 
     /// <summary>On the engine's thread: reads the weights and allocates the KV slots.</summary>
-    TorchModelRunner Load(ServedCheckpoint served, string device, TaskCompletionSource<LoadedModel> loaded)
+    IModelRunner Load(ServedCheckpoint served, string device, TaskCompletionSource<LoadedModel> loaded)
     {
         long started = time.GetTimestamp();
         LibTorch.Prepare();
-        ScalarType dtype = options.DType == "bfloat16" ? ScalarType.BFloat16 : ScalarType.Float32;
         using Checkpoint checkpoint = CheckpointLoader.Open(served.Path);
-        (ImageGpt network, LoadedModel model) = CheckpointLoader.Load(checkpoint, served.ServedName, new Device(device), dtype);
-        long slotBytes = TorchModelRunner.SlotBytes(checkpoint.Config, dtype);
-        int slots = options.Slots ?? SlotsFor(slotBytes);
-        TorchModelRunner runner = CreateRunner(network, slots);
-        LogLoaded(served.ServedName, device, time.GetElapsedTime(started).TotalSeconds, slots, slotBytes >> 10);
+        LoadedModel model = CheckpointLoader.Describe(checkpoint, served.ServedName);
+        RunnerChoice choice = RunnerChoice.For(checkpoint.Config, device, options);
+        int slots = options.Slots ?? SlotsFor(choice.SlotBytes);
+        IModelRunner runner = choice.Create(checkpoint, slots);
+        LogLoaded(served.ServedName, device, time.GetElapsedTime(started).TotalSeconds, choice.Name, slots, choice.SlotBytes >> 10);
         loaded.TrySetResult(model);
         return runner;
-    }
-
-    static TorchModelRunner CreateRunner(ImageGpt network, int slots)
-    {
-        try
-        {
-            return new TorchModelRunner(network, new TorchRunnerOptions { Slots = slots });
-        }
-        catch
-        {
-            // The slots do not fit: the network is still ours, and its memory is what the next attempt needs.
-            network.Dispose();
-            throw;
-        }
     }
 
     /// <summary>As many slots as a quarter of the memory this process may still use holds.</summary>
@@ -115,8 +100,8 @@ internal sealed partial class TorchReplicaHost(ReplicaOptions options, SiloAdver
         }
     }
 
-    [LoggerMessage(3001, LogLevel.Information, "Model {Model} loaded on {Device} in {Seconds:0.0} s: {Slots} KV slots of {SlotKiB} KiB")]
-    partial void LogLoaded(string model, string device, double seconds, int slots, long slotKiB);
+    [LoggerMessage(3001, LogLevel.Information, "Model {Model} loaded on {Device} in {Seconds:0.0} s for the {Runner} runner: {Slots} KV slots of {SlotKiB} KiB")]
+    partial void LogLoaded(string model, string device, double seconds, string runner, int slots, long slotKiB);
 
     [LoggerMessage(3002, LogLevel.Error, "A replica on {Device} could not load its weights")]
     partial void LogFailed(Exception failure, string device);

@@ -1,0 +1,77 @@
+using IgptCluster.Engine;
+using IgptCluster.Model;
+using static TorchSharp.torch;
+
+namespace IgptCluster.Silo.Replicas;
+
+/// <summary>
+/// Which runner serves a model on a device: <see cref="CpuModelRunner"/> where it fits, else <see cref="TorchModelRunner"/>, which runs everywhere.
+/// </summary>
+internal sealed class RunnerChoice
+{
+    readonly ImageGptConfig _config;
+    readonly string _device;
+    readonly ScalarType _weights;
+    readonly ScalarType _cache;
+    readonly bool _isOwn;
+
+    RunnerChoice(ImageGptConfig config, string device, ReplicaOptions options)
+    {
+        (_config, _device, _weights) = (config, device, TypeOf(options.DType));
+        ScalarType usual = _weights == ScalarType.Int8 ? ScalarType.BFloat16 : _weights;
+        _cache = options.KvDType is { } cache ? TypeOf(cache) : usual;
+        _isOwn = device == "cpu" && CpuNetwork.Fits(config, _weights);
+    }
+
+    /// <summary>The runner's name, for logs.</summary>
+    internal string Name => _isOwn ? "CPU" : "libtorch";
+
+    /// <summary>Memory of one KV slot in bytes.</summary>
+    internal long SlotBytes => _isOwn ? CpuModelRunner.SlotBytes(_config, _cache) : TorchModelRunner.SlotBytes(_config, _weights);
+
+    /// <summary>Chooses.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="device">The device.</param>
+    /// <param name="options">The types wanted.</param>
+    /// <exception cref="InvalidOperationException">No runner has these types here.</exception>
+    internal static RunnerChoice For(ImageGptConfig config, string device, ReplicaOptions options)
+    {
+        var choice = new RunnerChoice(config, device, options);
+        if (choice._isOwn || (choice._weights != ScalarType.Int8 && choice._cache == choice._weights))
+            return choice;
+        throw new InvalidOperationException(
+            $"int8 weights, and a KV cache of another type than the weights, need a processor with AVX-512 (BF16 and VNNI) under Linux and a model with quick_gelu; "
+            + $"given --dtype {options.DType}, --kv-dtype {options.KvDType ?? "as the weights"} on {device} and {config.ActivationFunction}. Use --dtype float32 or bfloat16 alone");
+    }
+
+    /// <summary>Reads the weights and makes the runner.</summary>
+    /// <param name="checkpoint">Where they lie.</param>
+    /// <param name="slots">Number of KV slots.</param>
+    /// <exception cref="CheckpointException">A weight is not finite.</exception>
+    internal IModelRunner Create(Checkpoint checkpoint, int slots)
+    {
+        Tensor Weight(string name) => checkpoint.Load(name, ScalarType.Float32);
+        IDisposable? network = null;
+        try
+        {
+            if (_isOwn)
+            {
+                var own = new CpuNetwork(checkpoint.Config, checkpoint.Architecture, _weights, Weight);
+                network = own;
+                return new CpuModelRunner(own, new CpuRunnerOptions { Slots = slots, KeyValueType = _cache });
+            }
+
+            var plain = new ImageGpt(checkpoint.Config, checkpoint.Architecture, Weight, new Device(_device), _weights);
+            network = plain;
+            return new TorchModelRunner(plain, new TorchRunnerOptions { Slots = slots });
+        }
+        catch
+        {
+            // The slots do not fit: the network is still ours, and its memory is what the next attempt needs.
+            network?.Dispose();
+            throw;
+        }
+    }
+
+    static ScalarType TypeOf(string name) => name switch { "bfloat16" => ScalarType.BFloat16, "int8" => ScalarType.Int8, _ => ScalarType.Float32 };
+}
