@@ -1,5 +1,5 @@
-using IgptCluster.Engine;
 using System.Runtime.InteropServices;
+using IgptCluster.Engine;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Model;
