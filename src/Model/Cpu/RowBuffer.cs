@@ -17,6 +17,8 @@ internal sealed unsafe class RowBuffer : IDisposable
     {
         (Type, Width) = (type, width);
         Lanes = TileKernel.Lanes(type, width);
+        int padded = (width + TileKernel.Columns - 1) / TileKernel.Columns * TileKernel.Columns; // panels write whole rows of 32
+        Stride = Math.Max(Lanes, padded / TileKernel.PerLane(type)) * sizeof(float);
         _numbers = new AlignedMemory((long)rows * Stride);
         _scales = new AlignedMemory(type == TileType.Int8 ? rows * sizeof(float) : 0);
         _sums = new AlignedMemory(type == TileType.Int8 ? rows * sizeof(int) : 0);
@@ -29,7 +31,7 @@ internal sealed unsafe class RowBuffer : IDisposable
     internal int Lanes { get; }
 
     /// <summary>Bytes from row to row.</summary>
-    internal int Stride => Lanes * sizeof(float);
+    internal int Stride { get; }
 
     internal byte* Row(int row) => _numbers.Start + ((long)row * Stride);
 

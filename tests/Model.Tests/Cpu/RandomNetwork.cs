@@ -7,13 +7,13 @@ sealed class RandomNetwork : IDisposable
 {
     readonly Dictionary<string, Tensor> _weights = [];
 
-    /// <param name="sizes">Width, layers, heads, vocabulary and positions.</param>
+    /// <param name="sizes">Width, layers, heads, vocabulary, positions, and the MLP's inner width if it is not four times the width.</param>
     /// <param name="change">Changes weights by name.</param>
     public RandomNetwork(string sizes, Func<string, Tensor, Tensor>? change = null)
     {
         Assert.SkipUnless(CpuNetwork.Fits(new ImageGptConfig(), ScalarType.Int8), "this machine has no vectors for the runner");
         int[] numbers = [.. sizes.Split(' ').Select(int.Parse)];
-        Config = new ImageGptConfig { EmbeddingSize = numbers[0], LayerCount = numbers[1], HeadCount = numbers[2], VocabSize = numbers[3], PositionCount = numbers[4] };
+        Config = new ImageGptConfig { EmbeddingSize = numbers[0], LayerCount = numbers[1], HeadCount = numbers[2], VocabSize = numbers[3], PositionCount = numbers[4], InnerSize = numbers.Length > 5 ? numbers[5] : null };
         using var scope = NewDisposeScope();
         using var generator = new Generator(11);
         foreach (WeightShape weight in WeightLayout.Of(Config, ImageGptArchitecture.CausalImageModeling))
