@@ -22,8 +22,8 @@ internal static class Float512
 
     // Whole numbers within a byte, to bytes.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Vector128<sbyte> ToBytes(Vector512<float> x) =>
-        Vector512.Narrow(Vector512.Narrow(Vector512.ConvertToInt32(x), Vector512<int>.Zero), Vector512<short>.Zero).GetLower().GetLower();
+    internal static Vector128<sbyte> ToBytes(Vector512<int> x) =>
+        Vector512.Narrow(Vector512.Narrow(x, Vector512<int>.Zero), Vector512<short>.Zero).GetLower().GetLower();
 
     // 2^x, and 0 below 2^-100.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

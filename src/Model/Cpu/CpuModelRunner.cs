@@ -40,7 +40,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Slots, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Threads, 1);
         (_network, SlotCount) = (network, options.Slots);
-        _arena = new KvArena(KvLayout.Of(TileOf(options.KeyValueType), network.Config), network.Config, options.Slots);
+        _arena = new KvArena(new KvLayout(TileOf(options.KeyValueType), network.Config), network.Config, options.Slots);
         _team = new WorkTeam(options.Threads);
         _rows = new StepRows(network);
         _outputs = new CpuOutputs(network);
@@ -63,7 +63,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     public static long SlotBytes(ImageGptConfig config, ScalarType type)
     {
         ArgumentNullException.ThrowIfNull(config);
-        return KvLayout.Of(TileOf(type), config).HeadBytes * config.HeadCount * config.LayerCount;
+        return new KvLayout(TileOf(type), config).HeadBytes * config.HeadCount * config.LayerCount;
     }
 
     /// <inheritdoc/>
@@ -121,7 +121,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         return _outputs.Finish();
     }
 
-    static TileType TileOf(ScalarType type) => type switch { ScalarType.Float32 => TileType.Float32, ScalarType.BFloat16 => TileType.BFloat16, _ => TileType.Int8ByFloat32 };
+    static TileType TileOf(ScalarType type) => type switch { ScalarType.Float32 => TileType.Float32, ScalarType.BFloat16 => TileType.BFloat16, _ => TileType.Int8 };
 
     void ForRows(Action<int> stage) => _team.Run((_rows.Count + RowsOfItem - 1) / RowsOfItem, stage);
 

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace IgptCluster.Model;
 
@@ -30,7 +31,7 @@ internal sealed unsafe class KvArena : IDisposable
     internal byte* Keys(KvPlace place, int position) => Head(place) + (position / Columns * Layout.KeyPanelBytes);
 
     /// <summary>One panel of values: all positions, 32 numbers of the head.</summary>
-    internal byte* Values(KvPlace place, int panel) => Head(place) + Layout.KeyBytes + (panel * Layout.ValuePanelBytes);
+    internal byte* Values(KvPlace place, int panel) => Head(place) + Layout.ValuesAt + (panel * Layout.ValuePanelBytes);
 
     /// <summary>What a byte of a key counts, for each position.</summary>
     internal float* KeyScales(KvPlace place) => (float*)(Head(place) + Layout.ScalesAt);
@@ -47,7 +48,7 @@ internal sealed unsafe class KvArena : IDisposable
     /// <param name="rows">Keys and values.</param>
     internal void Write(KvPlace place, int start, int count, KeyValueRows rows)
     {
-        int step = TileKernel.LaneStep * TileKernel.PerLane(Layout.Type);
+        int step = TileKernel.LaneStep * Layout.PerLane;
         for (int position = start; position < start + count; position++)
         {
             WriteKey(place, position, rows.Keys);
@@ -79,50 +80,43 @@ internal sealed unsafe class KvArena : IDisposable
 
     void WriteKey(KvPlace place, int position, float* key)
     {
-        byte* panel = Keys(place, position);
-        int column = position % Columns;
-        if (Layout.Type == TileType.Int8ByFloat32)
-        {
-            sbyte* bytes = stackalloc sbyte[Layout.ValuePanels * Columns];
-            KeyScales(place)[position] = ToBytes(key, bytes);
-            for (int at = 0; at < Layout.HeadSize; at++)
-                ((sbyte*)panel)[(at * Columns) + column] = bytes[at];
-            return;
-        }
-
-        uint* lanes = stackalloc uint[Layout.KeyLanes];
-        RowBuffer.Convert(Layout.Type, key, Layout.HeadSize, (byte*)lanes);
+        uint* lanes = stackalloc uint[Math.Max(Layout.KeyLanes, Layout.ValuePanels * Columns)];
+        if (Layout.Type == TileType.Int8)
+            KeyScales(place)[position] = ToBytes(key, (byte*)lanes);
+        else
+            RowBuffer.Convert(Layout.Type, key, Layout.HeadSize, (byte*)lanes);
+        uint* column = (uint*)Keys(place, position) + (position % Columns);
         for (int lane = 0; lane < Layout.KeyLanes; lane++)
-            ((uint*)panel)[(lane * Columns) + column] = lanes[lane];
+            column[lane * Columns] = lanes[lane];
     }
 
     void WriteValue(KvPlace place, int position, float* value)
     {
-        if (Layout.Type == TileType.Int8ByFloat32)
-        {
-            sbyte* bytes = stackalloc sbyte[Layout.ValuePanels * Columns];
-            ValueScales(place)[position] = ToBytes(value, bytes);
-            for (int panel = 0; panel < Layout.ValuePanels; panel++)
-                Vector256.Load(bytes + (panel * Columns)).Store((sbyte*)Values(place, panel) + (position * Columns));
-            return;
-        }
-
+        byte* bytes = stackalloc byte[Layout.ValuePanels * Columns];
         float* padded = stackalloc float[Layout.ValuePanels * Columns];
-        Pad(value, padded);
-        bool isUpper = Layout.Type == TileType.BFloat16 && position % 2 == 1; // the lane's second number
+        if (Layout.Type == TileType.Int8)
+            ValueScales(place)[position] = ToBytes(value, bytes);
+        else
+            Pad(value, padded);
+        int shift = position % Layout.PerLane * (32 / Layout.PerLane); // where in the lane
+        Vector512<uint> before = Vector512.Create((1u << shift) - 1);
         for (int at = 0; at < Layout.ValuePanels * Columns; at += Vector512<float>.Count)
         {
-            uint* lanes = (uint*)Values(place, at / Columns) + (position / TileKernel.PerLane(Layout.Type) * Columns) + (at % Columns);
-            Vector512<float> numbers = Vector512.Load(padded + at);
-            Vector512<uint> bits = Layout.Type == TileType.BFloat16 ? Brain16.Narrow(numbers) : numbers.AsUInt32();
-            (isUpper ? (Vector512.Load(lanes) & Vector512.Create(0xFFFFu)) | (bits << 16) : bits).Store(lanes);
+            uint* lanes = (uint*)Values(place, at / Columns) + (position / Layout.PerLane * Columns) + (at % Columns);
+            Vector512<uint> bits = Layout.Type switch
+            {
+                TileType.Int8 => Avx512F.ConvertToVector512UInt32(Vector128.Load(bytes + at)),
+                TileType.BFloat16 => Brain16.Narrow(Vector512.Load(padded + at)),
+                _ => Vector512.Load(padded + at).AsUInt32(),
+            };
+            ((Vector512.Load(lanes) & before) | (bits << shift)).Store(lanes);
         }
     }
 
     // Values behind a position, to the end of its step of lanes.
     void ClearBehind(KvPlace place, int position, int step)
     {
-        int perLane = TileKernel.PerLane(Layout.Type);
+        int perLane = Layout.PerLane;
         (int first, int end) = ((position / perLane) + 1, ((position / step) + 1) * TileKernel.LaneStep);
         for (int panel = 0; panel < Layout.ValuePanels; panel++)
             new Span<byte>(Values(place, panel) + (first * Layout.LaneBytes), (end - first) * Layout.LaneBytes).Clear();
@@ -130,8 +124,8 @@ internal sealed unsafe class KvArena : IDisposable
             new Span<float>(ValueScales(place) + position + 1, Columns - 1 - (position % Columns)).Clear();
     }
 
-    // A head's numbers to bytes, padded with zeros; returns what a byte counts, NaN if a number is.
-    float ToBytes(float* from, sbyte* to)
+    // A head's numbers to bytes that stand for value + 128; returns what a byte counts, NaN if a number is.
+    float ToBytes(float* from, byte* to)
     {
         float* padded = stackalloc float[Layout.ValuePanels * Columns];
         Pad(from, padded);
@@ -141,7 +135,11 @@ internal sealed unsafe class KvArena : IDisposable
         float largest = Float512.Largest(highest);
         Vector512<float> factor = Vector512.Create(largest > 0 ? sbyte.MaxValue / largest : 0);
         for (int at = 0; at < Layout.HeadSize; at += Vector512<float>.Count)
-            Float512.ToBytes(Vector512.Round(Vector512.Load(padded + at) * factor)).Store(to + at);
+        {
+            Vector512<float> rounded = Vector512.Round(Vector512.Load(padded + at) * factor);
+            (Float512.ToBytes(Vector512.ConvertToInt32(rounded)).AsByte() ^ Vector128.Create((byte)128)).Store(to + at);
+        }
+
         return largest / sbyte.MaxValue;
     }
 

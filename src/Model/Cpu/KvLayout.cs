@@ -2,37 +2,57 @@ namespace IgptCluster.Model;
 
 /// <summary>
 /// How one head of one slot lies in memory, in the panels that products read: keys [positions / 32][lanes of the head's size][32 positions], then values
-/// [head size / 32][lanes of positions][32 numbers], then, for bytes, what each position's key and value count.
+/// [head size / 32][lanes of positions][32 numbers], then, for bytes, what each position's key and value count. All is computed once: it is asked for all the time.
 /// </summary>
-/// <param name="Type">float32, bfloat16, or bytes that become float32.</param>
-/// <param name="Positions">n_positions.</param>
-/// <param name="HeadSize">Numbers of a head.</param>
-internal readonly record struct KvLayout(TileType Type, int Positions, int HeadSize)
+internal sealed class KvLayout
 {
     const int Columns = TileKernel.Columns;
 
-    internal static KvLayout Of(TileType type, ImageGptConfig config) => new(type, config.PositionCount, config.HeadSize);
+    /// <summary>Lays out.</summary>
+    /// <param name="type">How numbers are kept.</param>
+    /// <param name="config">The model.</param>
+    internal KvLayout(TileType type, ImageGptConfig config)
+    {
+        (Type, HeadSize, PerLane) = (type, config.HeadSize, TileKernel.PerLane(type));
+        int positionPanels = (config.PositionCount + Columns - 1) / Columns;
+        ValuePanels = (HeadSize + Columns - 1) / Columns;
+        KeyLanes = TileKernel.Lanes(type, HeadSize);
+        LaneBytes = Columns * sizeof(float);
+        KeyPanelBytes = (long)KeyLanes * LaneBytes;
+        ValuesAt = positionPanels * KeyPanelBytes;
+        ValuePanelBytes = (long)TileKernel.Lanes(type, config.PositionCount) * LaneBytes;
+        ScalesAt = ValuesAt + (ValuePanels * ValuePanelBytes);
+        ScaleCount = type == TileType.Int8 ? positionPanels * Columns : 0;
+        HeadBytes = ScalesAt + (2L * ScaleCount * sizeof(float));
+    }
+
+    internal TileType Type { get; }
+
+    internal int HeadSize { get; }
+
+    /// <summary>Numbers that share a lane.</summary>
+    internal int PerLane { get; }
 
     /// <summary>Panels that a head's values take.</summary>
-    internal int ValuePanels => (HeadSize + Columns - 1) / Columns;
+    internal int ValuePanels { get; }
 
     /// <summary>Lanes of one key panel.</summary>
-    internal int KeyLanes => TileKernel.Lanes(Type, HeadSize);
+    internal int KeyLanes { get; }
 
     /// <summary>Bytes of one lane of 32 columns.</summary>
-    internal int LaneBytes => Columns * TileKernel.LaneBytes(Type);
+    internal int LaneBytes { get; }
 
-    internal long KeyPanelBytes => (long)KeyLanes * LaneBytes;
+    internal long KeyPanelBytes { get; }
 
-    internal long ValuePanelBytes => (long)TileKernel.Lanes(Type, Positions) * LaneBytes;
+    internal long ValuesAt { get; }
 
-    internal long KeyBytes => (Positions + Columns - 1) / Columns * KeyPanelBytes;
+    internal long ValuePanelBytes { get; }
 
-    internal long ScalesAt => KeyBytes + (ValuePanels * ValuePanelBytes);
+    internal long ScalesAt { get; }
 
     /// <summary>Scales of keys, and of values: 0 but for bytes.</summary>
-    internal int ScaleCount => Type == TileType.Int8ByFloat32 ? (Positions + Columns - 1) / Columns * Columns : 0;
+    internal int ScaleCount { get; }
 
     /// <summary>All of it.</summary>
-    internal long HeadBytes => ScalesAt + (2L * ScaleCount * sizeof(float));
+    internal long HeadBytes { get; }
 }

@@ -48,7 +48,7 @@ internal sealed unsafe class PanelMatrix : IDisposable
     /// <summary>What a byte counts, for each output.</summary>
     internal float* Scales => _scales.Floats;
 
-    long PanelBytes => (long)Lanes * TileKernel.Columns * TileKernel.LaneBytes(Type);
+    long PanelBytes => (long)Lanes * TileKernel.Columns * sizeof(float);
 
     internal byte* Panel(int index) => _panels.Start + (index * PanelBytes);
 

@@ -83,8 +83,8 @@ internal sealed unsafe class RowBuffer : IDisposable
         sbyte* target = (sbyte*)Row(row);
         for (int at = 0; at < Width; at += step)
         {
-            Vector512<float> rounded = Vector512.Round(Load(values, at) * factor);
-            sums += Vector512.ConvertToInt32(rounded);
+            Vector512<int> rounded = Vector512.ConvertToInt32(Vector512.Round(Load(values, at) * factor));
+            sums += rounded;
             Float512.ToBytes(rounded).Store(target + at);
         }
 

@@ -14,20 +14,19 @@ internal sealed unsafe class SlotAttention : IDisposable
     const int Step = 16; // numbers of a vector
 
     readonly KvArena _arena;
-    readonly RowBuffer _queries;
+    readonly TileRows _queries;
     readonly AlignedMemory _scores;
-    readonly RowBuffer _shares;
+    readonly TileRows _shares;
     readonly AlignedMemory _mixed;
     readonly int _width;
 
     internal SlotAttention(KvArena arena, int positions)
     {
         _arena = arena;
-        TileType type = arena.Layout.Type == TileType.BFloat16 ? TileType.BFloat16 : TileType.Float32;
         _width = (positions + Columns - 1) / Columns * Columns;
-        _queries = new RowBuffer(type, TileKernel.MaxRows, arena.Layout.HeadSize);
+        _queries = new TileRows(arena.Layout.Type, arena.Layout.HeadSize);
         _scores = new AlignedMemory((long)TileKernel.MaxRows * _width * sizeof(float));
-        _shares = new RowBuffer(type, TileKernel.MaxRows, _width);
+        _shares = new TileRows(arena.Layout.Type, _width);
         _mixed = new AlignedMemory(TileKernel.MaxRows * Columns * sizeof(float));
     }
 
@@ -38,11 +37,11 @@ internal sealed unsafe class SlotAttention : IDisposable
     /// <param name="mixed">Where results go, one row a query.</param>
     internal void Run(KvPlace place, float scale, QueryRows queries, MixedRows mixed)
     {
-        for (int first = 0; first < queries.Count; first += TileKernel.MaxRows)
+        for (int first = 0; first < queries.Count; first += _queries.MaxRows)
         {
-            int count = Math.Min(TileKernel.MaxRows, queries.Count - first);
+            int count = Math.Min(_queries.MaxRows, queries.Count - first);
             for (int row = 0; row < count; row++)
-                RowBuffer.Convert(_queries.Type, queries.Query(first + row), _arena.Layout.HeadSize, _queries.Row(row));
+                _queries.Write(row, queries.Query(first + row), _arena.Layout.HeadSize);
             int start = queries.Position + first;
             Score(place, start, count);
             for (int row = 0; row < count; row++)
@@ -62,9 +61,12 @@ internal sealed unsafe class SlotAttention : IDisposable
 
     void Score(KvPlace place, int start, int count)
     {
-        var multiply = TileKernel.For(_arena.Layout.Type, count);
+        byte* panel = _arena.Keys(place, 0);
         for (int position = 0; position < start + count; position += Columns)
-            multiply(_queries.Row(0), _queries.Stride, _arena.Keys(place, position), _arena.Layout.KeyLanes, _scores.Floats + position, (nint)_width * sizeof(float));
+        {
+            _queries.Multiply(panel, _arena.Layout.KeyLanes, count, _scores.Floats + position, _width);
+            panel += _arena.Layout.KeyPanelBytes;
+        }
     }
 
     // Scores of one row to shares: the first so many become their softmax, those up to the tile's end 0.
@@ -72,7 +74,7 @@ internal sealed unsafe class SlotAttention : IDisposable
     void Share(KvPlace place, int row, int count, int end, float scale)
     {
         float* scores = _scores.Floats + ((long)row * _width);
-        float* scales = _arena.Layout.Type == TileType.Int8ByFloat32 ? _arena.KeyScales(place) : null;
+        float* scales = _arena.Layout.ScaleCount > 0 ? _arena.KeyScales(place) : null;
         int last = (count - 1) / Step * Step; // place of the last vector, which may be a part
         Vector512<float> inLast = Inside(count - last);
         Vector512<float> highest = Vector512.Create(float.NegativeInfinity);
@@ -107,7 +109,7 @@ internal sealed unsafe class SlotAttention : IDisposable
     void Write(KvPlace place, int row, (int Count, int End) range, Vector512<float> share)
     {
         float* scores = _scores.Floats + ((long)row * _width);
-        float* scales = _arena.Layout.Type == TileType.Int8ByFloat32 ? _arena.ValueScales(place) : null;
+        float* scales = _arena.Layout.ScaleCount > 0 ? _arena.ValueScales(place) : null;
         int padded = (range.End + Columns - 1) / Columns * Columns;
         for (int at = range.Count; at < padded; at += Step)
             Vector512<float>.Zero.Store(scores + at);
@@ -117,16 +119,15 @@ internal sealed unsafe class SlotAttention : IDisposable
             (scales is null ? shares : shares * Vector512.Load(scales + at)).Store(scores + at);
         }
 
-        RowBuffer.Convert(_shares.Type, scores, padded, _shares.Row(row));
+        _shares.Write(row, scores, padded);
     }
 
     void Mix(KvPlace place, int count, int end, MixedRows mixed)
     {
-        var multiply = TileKernel.For(_arena.Layout.Type, count);
         int lanes = TileKernel.Lanes(_arena.Layout.Type, end);
         for (int panel = 0; panel < _arena.Layout.ValuePanels; panel++)
         {
-            multiply(_shares.Row(0), _shares.Stride, _arena.Values(place, panel), lanes, _mixed.Floats, Columns * sizeof(float));
+            _shares.Multiply(_arena.Values(place, panel), lanes, count, _mixed.Floats, Columns);
             int numbers = Math.Min(Columns, _arena.Layout.HeadSize - (panel * Columns));
             for (int row = 0; row < count; row++)
                 RowBuffer.Convert(mixed.Type, _mixed.Floats + (row * Columns), numbers, mixed.Row(row, panel * Columns));

@@ -40,9 +40,6 @@ internal static unsafe class TileKernel
     /// <summary>Numbers along the inner dimension that share a lane.</summary>
     internal static int PerLane(TileType type) => type switch { TileType.BFloat16 => 2, TileType.Int8 => 4, _ => 1 };
 
-    /// <summary>Bytes of a lane in a panel.</summary>
-    internal static int LaneBytes(TileType type) => type == TileType.Int8ByFloat32 ? 1 : 4;
-
     /// <summary>Lanes that so many numbers take, padded.</summary>
     internal static int Lanes(TileType type, int inner)
     {
@@ -79,7 +76,7 @@ internal static unsafe class TileKernel
             MultiplyLane(code, type, rows, lane, bases);
         for (int at = 0; at * RowsOfBase < rows; at++)
             code.add(bases[at], LaneStep * sizeof(float));
-        code.add(rdx, LaneStep * Columns * LaneBytes(type));
+        code.add(rdx, LaneStep * Columns * sizeof(float));
         code.sub(rcx, LaneStep);
         code.jnz(next);
         for (int row = 0; row < rows; row++)
@@ -101,19 +98,7 @@ internal static unsafe class TileKernel
     {
         AssemblerRegisterZMM[] panel = [zmm24, zmm25];
         for (int half = 0; half < panel.Length; half++)
-        {
-            AssemblerMemoryOperand from = __[rdx + (((lane * 2) + half) * (Columns / 2) * LaneBytes(type))];
-            if (type == TileType.Int8ByFloat32)
-            {
-                code.vpmovsxbd(panel[half], from);
-                code.vcvtdq2ps(panel[half], panel[half]);
-            }
-            else
-            {
-                code.vmovups(panel[half], from);
-            }
-        }
-
+            code.vmovups(panel[half], __[rdx + (((lane * 2) + half) * Vector512<byte>.Count)]);
         AssemblerRegisterZMM[] spare = [zmm26, zmm27, zmm28, zmm29, zmm30, zmm31];
         for (int row = 0; row < rows; row++)
         {

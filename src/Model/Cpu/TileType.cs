@@ -11,7 +11,4 @@ internal enum TileType
 
     /// <summary>Panels of bytes that stand for value + 128, by signed bytes, four a lane, summed in int32.</summary>
     Int8,
-
-    /// <summary>Panels of signed bytes that become float32 on the way, by float32; one a lane of a single byte.</summary>
-    Int8ByFloat32,
 }
