@@ -8,11 +8,11 @@ using static TorchSharp.torch;
 namespace IgptCluster.Load;
 
 /// <summary>What to measure.</summary>
-internal sealed record LoadSettings(string? Model, string Preset, string DType, int[] Sessions, int Tokens, int Rounds, string Json);
+internal sealed record LoadSettings(string? Model, string Preset, string DType, string? KvDType, int[] Sessions, int Tokens, int Rounds, string Json);
 
 /// <summary>All results of a run.</summary>
 internal sealed record LoadReport(
-    string Model, string DType, double LoadSeconds, MachineLimits Limits, IReadOnlyList<DecodeResult> Decode, IReadOnlyList<ImageResult> Images, long WorkingSetBytes);
+    string Model, string DType, string KvDType, double LoadSeconds, MachineLimits Limits, IReadOnlyList<EngineResult> Engine, IReadOnlyList<DecodeResult> Decode, IReadOnlyList<ImageResult> Images, long WorkingSetBytes);
 
 /// <summary>Measures the limits, then a silo process from outside.</summary>
 internal static class LoadProgram
@@ -22,7 +22,7 @@ internal static class LoadProgram
     internal static async Task<int> RunAsync(LoadSettings settings)
     {
         LibTorch.Prepare();
-        ScalarType dtype = settings.DType == "bfloat16" ? ScalarType.BFloat16 : ScalarType.Float32;
+        ScalarType dtype = TypeOf(settings.DType);
         MachineLimits limits = MachineLimits.Measure(dtype);
         DirectoryInfo? made = settings.Model is null ? Directory.CreateTempSubdirectory("igpt-load-") : null;
         try
@@ -49,11 +49,16 @@ internal static class LoadProgram
     static async Task<LoadReport> MeasureAsync(LoadSettings settings, string folder, ScalarType dtype, MachineLimits limits)
     {
         (ImageGptConfig config, _) = ImageGptConfigJson.Parse(await File.ReadAllTextAsync(Path.Combine(folder, "config.json")));
+        string cacheName = settings.KvDType ?? (dtype == ScalarType.Int8 ? "bfloat16" : settings.DType);
+        ScalarType cache = TypeOf(cacheName);
+        var ceilings = new Ceilings(config, BytesOf(dtype), BytesOf(cache), limits);
+        EngineResult[] engine = await new EngineRun(() => EngineRun.CreateRunner(folder, dtype, cache, settings.Sessions.Max()), ceilings)
+            .MeasureAsync(settings.Sessions, settings.Tokens, settings.Rounds);
         var watch = Stopwatch.StartNew();
-        await using Server server = await Server.StartAsync(folder, settings.DType, slots: settings.Sessions.Max());
+        await using Server server = await Server.StartAsync(folder, settings.DType, cacheName, slots: settings.Sessions.Max());
         double loaded = watch.Elapsed.TotalSeconds;
         using GrpcChannel channel = GrpcChannel.ForAddress(server.Address);
-        var run = new LoadRun(channel, config, dtype == ScalarType.BFloat16 ? 2 : 4, limits);
+        var run = new LoadRun(channel, config, ceilings);
         var decode = new List<DecodeResult>();
         foreach (int sessions in settings.Sessions)
         {
@@ -61,15 +66,27 @@ internal static class LoadProgram
         }
 
         ImageResult[] images = [await run.EmbedAsync(1, settings.Rounds), await run.EmbedAsync(8, settings.Rounds)];
-        return new LoadReport(settings.Model ?? $"{settings.Preset} (random)", settings.DType, loaded, limits, decode, images, server.WorkingSet);
+        return new LoadReport(settings.Model ?? $"{settings.Preset} (random)", settings.DType, cacheName, loaded, limits, engine, decode, images, server.WorkingSet);
     }
+
+    static ScalarType TypeOf(string name) => name switch { "bfloat16" => ScalarType.BFloat16, "int8" => ScalarType.Int8, _ => ScalarType.Float32 };
+
+    static double BytesOf(ScalarType type) => type switch { ScalarType.Float32 => 4, ScalarType.BFloat16 => 2, _ => 1 };
 
     static void Print(LoadReport report)
     {
         MachineLimits limits = report.Limits;
-        Console.WriteLine($"Machine: {limits.Threads} processors, {limits.ReadBytesPerSecond / 1e9:0.0} GB/s read, {limits.GemmFlopsPerSecond / 1e9:0} GFLOP/s {report.DType} matrix product");
-        Console.WriteLine($"Model: {report.Model} in {report.DType}; ready after {report.LoadSeconds:0.0} s, {report.WorkingSetBytes >> 20} MiB resident");
-        var table = new Table().AddColumns("sessions", "tokens/s", "ITL mean ms", "TTFT p50 ms", "ceiling tokens/s", "share");
+        Console.WriteLine($"Machine: {limits.Threads} processors, {limits.ReadBytesPerSecond / 1e9:0.0} GB/s read, {limits.FlopsPerSecond / 1e9:0} GFLOP/s {report.DType} products (libtorch's {limits.GemmFlopsPerSecond / 1e9:0})");
+        Console.WriteLine($"Model: {report.Model} in {report.DType}, KV cache in {report.KvDType}; ready after {report.LoadSeconds:0.0} s, {report.WorkingSetBytes >> 20} MiB resident");
+        var inProcess = new Table().AddColumns("in process: sequences", "lengths", "tokens/s", "ITL p50 ms", "ITL p99 ms", "ceiling tokens/s", "share");
+        foreach (EngineResult result in report.Engine)
+        {
+            inProcess.AddRow(
+                $"{result.Sessions}", result.Lengths, $"{result.TokensPerSecond:0.0}", $"{result.GapP50:0.0}", $"{result.GapP99:0.0}", $"{result.Ceiling:0}", $"{result.Share:P0}");
+        }
+
+        AnsiConsole.Write(inProcess);
+        var table = new Table().AddColumns("over gRPC: sessions", "tokens/s", "ITL mean ms", "TTFT p50 ms", "ceiling tokens/s", "share");
         foreach (DecodeResult result in report.Decode)
         {
             table.AddRow($"{result.Sessions}", $"{result.TokensPerSecond:0.0}", $"{result.MeanGap:0.0}", $"{result.FirstToken:0}", $"{result.Ceiling:0}", $"{result.Share:P0}");

@@ -11,7 +11,7 @@ namespace IgptCluster.Load;
 /// <param name="TokensPerSecond">All sessions together, while all of them decode; median of the rounds.</param>
 /// <param name="MeanGap">Mean time between two tokens of a session, median over sessions, ms. (Tokens may arrive several at once.)</param>
 /// <param name="FirstToken">Median time to the first token, ms.</param>
-/// <param name="Ceiling">Tokens per second if each step only read all weights and all KV rows once, or only multiplied, whichever is slower.</param>
+/// <param name="Ceiling">Tokens per second at the limits of this machine.</param>
 internal sealed record DecodeResult(int Sessions, double TokensPerSecond, double MeanGap, double FirstToken, double Ceiling)
 {
     public double Share => TokensPerSecond / Ceiling;
@@ -27,15 +27,11 @@ internal sealed record ImageResult(int Batch, double ImagesPerSecond, double Cei
 }
 
 /// <summary>Measures a served model through its gRPC gateway.</summary>
-internal sealed class LoadRun(GrpcChannel channel, ImageGptConfig config, int valueBytes, MachineLimits limits)
+internal sealed class LoadRun(GrpcChannel channel, ImageGptConfig config, Ceilings ceilings)
 {
     const int Prompt = 480;
 
     readonly Protocol.V1.ImageGpt.ImageGptClient _client = new(channel);
-
-    double BlockParameters => config.LayerCount * (4.0 * config.EmbeddingSize * config.EmbeddingSize + 2.0 * config.EmbeddingSize * config.FeedForwardSize);
-
-    double HeadParameters => (config.VocabSize - 1.0) * config.EmbeddingSize;
 
     /// <summary>Sessions behind one prompt of 480 tokens, which the engine prefills once, each making tokens of its own.</summary>
     internal async Task<DecodeResult> DecodeAsync(int sessions, int tokens, int rounds)
@@ -47,11 +43,7 @@ internal sealed class LoadRun(GrpcChannel channel, ImageGptConfig config, int va
             results.Add(await RoundAsync(sessions, tokens));
         }
 
-        double positions = Prompt + (tokens / 2.0);
-        double bytes = ((BlockParameters + HeadParameters) * valueBytes) + (sessions * 2.0 * config.LayerCount * positions * config.EmbeddingSize * valueBytes);
-        double flops = sessions * 2 * (BlockParameters + HeadParameters + (2.0 * config.LayerCount * positions * config.EmbeddingSize));
-        double step = Math.Max(bytes / limits.ReadBytesPerSecond, flops / limits.GemmFlopsPerSecond);
-        return new DecodeResult(sessions, Median(results.Select(result => result.Rate)), Median(results.Select(result => result.Gap)), Median(results.Select(result => result.First)), sessions / step);
+        return new DecodeResult(sessions, Median(results.Select(result => result.Rate)), Median(results.Select(result => result.Gap)), Median(results.Select(result => result.First)), ceilings.Decode(sessions, Prompt + (tokens / 2.0)));
     }
 
     /// <summary>Requests of one or more images, one after the other.</summary>
@@ -70,8 +62,7 @@ internal sealed class LoadRun(GrpcChannel channel, ImageGptConfig config, int va
             }
         }
 
-        double flops = (2.0 * BlockParameters * 1024) + (2.0 * config.LayerCount * config.EmbeddingSize * 1024 * 1025);
-        return new ImageResult(batch, Median(rates), limits.GemmFlopsPerSecond / flops);
+        return new ImageResult(batch, Median(rates), ceilings.Images());
     }
 
     async Task<(double Rate, double Gap, double First)> RoundAsync(int sessions, int tokens)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Numerics;
+using IgptCluster.Model;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Load;
@@ -7,13 +8,18 @@ namespace IgptCluster.Load;
 /// <summary>What this machine can do at best, measured in the same run as everything else.</summary>
 /// <param name="Threads">Processors in use.</param>
 /// <param name="ReadBytesPerSecond">Memory bandwidth of reading, all processors together.</param>
-/// <param name="GemmFlopsPerSecond">Rate of a matrix product of libtorch in the data type served, [512 × 2048] · [2048 × 2048].</param>
-internal sealed record MachineLimits(int Threads, double ReadBytesPerSecond, double GemmFlopsPerSecond)
+/// <param name="GemmFlopsPerSecond">Rate of a matrix product of libtorch in the data type served, [512 × 2048] · [2048 × 2048]; 0 for int8.</param>
+/// <param name="ProductFlopsPerSecond">Rate of our own product on numbers that stay in the nearest cache, <see cref="ProductRate"/>.</param>
+internal sealed record MachineLimits(int Threads, double ReadBytesPerSecond, double GemmFlopsPerSecond, double ProductFlopsPerSecond)
 {
     const int Rounds = 7;
     const int BufferBytes = 256 << 20;
 
-    internal static MachineLimits Measure(ScalarType dtype) => new(Environment.ProcessorCount, MeasureReading(), MeasureGemm(dtype));
+    /// <summary>The faster of the two products: the limit.</summary>
+    public double FlopsPerSecond => Math.Max(GemmFlopsPerSecond, ProductFlopsPerSecond);
+
+    internal static MachineLimits Measure(ScalarType dtype) => new(
+        Environment.ProcessorCount, MeasureReading(), dtype == ScalarType.Int8 ? 0 : MeasureGemm(dtype), ProductRate.Measure(dtype, Environment.ProcessorCount));
 
     static double MeasureReading()
     {

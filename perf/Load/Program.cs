@@ -5,12 +5,14 @@ var model = new Option<string?>("--model") { Description = "Checkpoint folder wi
 var preset = new Option<string>("--preset") { Description = "Size of the random weights.", DefaultValueFactory = _ => "small" };
 preset.AcceptOnlyFromAmong("tiny", "small", "medium", "large");
 var dtype = new Option<string>("--dtype") { Description = "Data type served.", DefaultValueFactory = _ => "float32" };
-dtype.AcceptOnlyFromAmong("float32", "bfloat16");
+dtype.AcceptOnlyFromAmong("float32", "bfloat16", "int8");
+var cache = new Option<string?>("--kv-dtype") { Description = "Data type of the KV cache. Default: as the weights, bfloat16 with int8." };
+cache.AcceptOnlyFromAmong("float32", "bfloat16", "int8");
 var sessions = new Option<int[]>("--sessions") { Description = "Concurrent sessions.", DefaultValueFactory = _ => [1, 8, 32], AllowMultipleArgumentsPerToken = true };
 var tokens = new Option<int>("--tokens") { Description = "Tokens each session makes, 2 … 512.", DefaultValueFactory = _ => 48 };
 var rounds = new Option<int>("--rounds") { Description = "Rounds; medians are reported.", DefaultValueFactory = _ => 3 };
 var json = new Option<string>("--json") { Description = "File for the results.", DefaultValueFactory = _ => "perf-load.json" };
-var root = new RootCommand("Measures a silo over gRPC, beside this machine's limits measured in the same run.") { model, preset, dtype, sessions, tokens, rounds, json };
+var root = new RootCommand("Measures the engine in this process and a silo over gRPC, beside this machine's limits measured in the same run.") { model, preset, dtype, cache, sessions, tokens, rounds, json };
 root.SetAction((parsed, _) => LoadProgram.RunAsync(new LoadSettings(
-    parsed.GetValue(model), parsed.GetRequiredValue(preset), parsed.GetRequiredValue(dtype), parsed.GetRequiredValue(sessions), parsed.GetValue(tokens), parsed.GetValue(rounds), parsed.GetRequiredValue(json))));
+    parsed.GetValue(model), parsed.GetRequiredValue(preset), parsed.GetRequiredValue(dtype), parsed.GetValue(cache), parsed.GetRequiredValue(sessions), parsed.GetValue(tokens), parsed.GetValue(rounds), parsed.GetRequiredValue(json))));
 return await root.Parse(args).InvokeAsync();

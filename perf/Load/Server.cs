@@ -24,14 +24,14 @@ internal sealed class Server : IAsyncDisposable
         }
     }
 
-    internal static async Task<Server> StartAsync(string checkpoint, string dtype, int slots)
+    internal static async Task<Server> StartAsync(string checkpoint, string dtype, string cache, int slots)
     {
         int[] ports = [FreePort(), FreePort()];
         DirectoryInfo own = new(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
         string program = Path.Combine(own.Parent!.Parent!.FullName, "Silo", own.Name, "IgptCluster.Silo.dll");
         var start = new ProcessStartInfo("dotnet",
         [
-            program, "--model", $"load={checkpoint}", "--dtype", dtype, "--slots", slots.ToString(CultureInfo.InvariantCulture), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0",
+            program, "--model", $"load={checkpoint}", "--dtype", dtype, "--kv-dtype", cache, "--slots", slots.ToString(CultureInfo.InvariantCulture), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0",
             "--silo-port", ports[0].ToString(CultureInfo.InvariantCulture), "--client-port", ports[1].ToString(CultureInfo.InvariantCulture), "--cluster-id", Guid.NewGuid().ToString("N"),
         ])
         {
