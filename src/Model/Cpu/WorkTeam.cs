@@ -2,14 +2,17 @@ namespace IgptCluster.Model;
 
 /// <summary>
 /// Threads that work on one stage after the other together: the caller's and some of its own, which wait between stages by spinning for a moment, then
-/// sleep. Each thread has a run of neighbouring items and takes from it one by one, then from the others' runs: memory is read in order, and a thread that is
-/// held up holds up nobody for longer than an item. One caller at a time.
+/// sleep. Each thread has a run of neighbouring items and takes from it one by one, then from the others' runs: memory is read in order. A
+/// stage ends when its items are done: a thread that the system holds up holds up the others only if it has an item. One caller at a time.
 /// </summary>
 internal sealed class WorkTeam : IDisposable
 {
     const int SpinsBeforeSleep = 20_000; // about 0.2 ms of pauses
     const int SpinsBeforeYield = 200;
     const int Apart = 32; // counters lie in cache lines of their own
+    const int NumberAt = 16; // bit of a stage's number
+    const long Closed = 1 << (NumberAt - 1);
+    const long Inside = Closed - 1;
 
     readonly Thread[] _helpers;
     readonly SemaphoreSlim[] _wake; // one a helper
@@ -18,8 +21,7 @@ internal sealed class WorkTeam : IDisposable
     Action<int> _work = _ => { };
     Exception? _failure;
     volatile bool _ending;
-    int _round;
-    int _working;
+    long _stage; // its number, whether it is closed, and how many helpers are in it
 
     /// <summary>Starts the threads.</summary>
     /// <param name="workers">Threads in all, the caller's included, at least 1.</param>
@@ -48,12 +50,16 @@ internal sealed class WorkTeam : IDisposable
         }
 
         _work = work;
-        _working = _helpers.Length;
-        Interlocked.Increment(ref _round);
-        Wake();
-        work(0);
-        for (int spin = 0; Volatile.Read(ref _working) > 0; spin++)
-            Pause(spin);
+        Open();
+        try
+        {
+            work(0);
+        }
+        finally
+        {
+            Close();
+        }
+
         if (_failure is { } failure)
         {
             _failure = null;
@@ -83,15 +89,15 @@ internal sealed class WorkTeam : IDisposable
     public void Dispose()
     {
         _ending = true;
-        Interlocked.Increment(ref _round);
-        Wake();
+        Open();
         Array.ForEach(_helpers, helper => helper.Join());
         Array.ForEach(_wake, wake => wake.Dispose());
     }
 
-    // The round was told before: a helper that is about to sleep sees it, or is seen here.
-    void Wake()
+    // The stage is told first: a helper that is about to sleep sees it, or is seen here.
+    void Open()
     {
+        Interlocked.Exchange(ref _stage, ((_stage >> NumberAt) + 1) << NumberAt);
         for (int worker = 1; worker < Workers; worker++)
         {
             if (Interlocked.Exchange(ref _asleep[worker], 0) == 1)
@@ -99,37 +105,64 @@ internal sealed class WorkTeam : IDisposable
         }
     }
 
+    // Nobody else comes in, and those inside finish.
+    void Close()
+    {
+        Interlocked.Or(ref _stage, Closed);
+        for (int spin = 0; (Volatile.Read(ref _stage) & Inside) > 0; spin++)
+            Pause(spin);
+    }
+
     void Help(int worker)
     {
-        for (int seen = 0; ; seen++)
+        for (long seen = 0; !_ending;)
         {
-            for (int spin = 0; Volatile.Read(ref _round) == seen; spin++)
+            long stage = Await(worker, seen);
+            seen = stage >> NumberAt;
+            if ((stage & Closed) != 0 || Interlocked.CompareExchange(ref _stage, stage + 1, stage) != stage)
             {
-                if (spin < SpinsBeforeSleep)
-                    Pause(spin);
-                else
-                    Sleep(worker, seen);
+                // Closed, or another helper came in at the same moment: looks again.
+                seen -= (stage & Closed) != 0 ? 0 : 1;
+                continue;
             }
 
-            if (_ending)
-                return;
-            try
-            {
-                _work(worker);
-            }
-            catch (Exception failure)
-            {
-                _failure = failure;
-            }
-
-            Interlocked.Decrement(ref _working);
+            if (!_ending)
+                Work(worker);
+            Interlocked.Decrement(ref _stage);
         }
     }
 
-    void Sleep(int worker, int seen)
+    void Work(int worker)
+    {
+        try
+        {
+            _work(worker);
+        }
+        catch (Exception failure)
+        {
+            _failure = failure;
+        }
+    }
+
+    // The stage after the one seen.
+    long Await(int worker, long seen)
+    {
+        for (int spin = 0; ; spin++)
+        {
+            long stage = Volatile.Read(ref _stage);
+            if (stage >> NumberAt != seen)
+                return stage;
+            if (spin < SpinsBeforeSleep)
+                Pause(spin);
+            else
+                Sleep(worker, seen);
+        }
+    }
+
+    void Sleep(int worker, long seen)
     {
         Interlocked.Exchange(ref _asleep[worker], 1);
-        if (Volatile.Read(ref _round) != seen && Interlocked.Exchange(ref _asleep[worker], 0) == 1)
+        if (Volatile.Read(ref _stage) >> NumberAt != seen && Interlocked.Exchange(ref _asleep[worker], 0) == 1)
             return;
         _wake[worker].Wait();
     }
