@@ -26,7 +26,12 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
     Thread? _thread;
     ModelShape? _shape;
     int _capacity;
-    volatile EngineStatus _status = new();
+    int _slotCount;
+    int _slotsUsed;
+    int _running;
+    long _steps;
+    long _computedTokens;
+    long _sharedTokens;
     volatile bool _draining;
     volatile string _fault = "";
 
@@ -48,10 +53,16 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
     {
         get
         {
-            EngineStatus status = _status;
-            return status with
+            int running = Volatile.Read(ref _running);
+            return new EngineStatus
             {
-                Waiting = Math.Max(0, _inFlight.Count - status.Running),
+                SlotsTotal = Volatile.Read(ref _slotCount),
+                SlotsUsed = Volatile.Read(ref _slotsUsed),
+                Running = running,
+                Waiting = Math.Max(0, _inFlight.Count - running),
+                Steps = Volatile.Read(ref _steps),
+                ComputedTokens = Volatile.Read(ref _computedTokens),
+                SharedTokens = Volatile.Read(ref _sharedTokens),
                 TokensPerSecond = _meter.Rate(Now),
                 Draining = _draining,
                 Fault = _fault,
@@ -205,7 +216,7 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
             using IModelRunner runner = createRunner();
             scheduler = new Scheduler(options, runner.Shape, runner.SlotCount);
             _capacity = runner.SlotCount + options.MaxWaiting;
-            _status = new EngineStatus { SlotsTotal = runner.SlotCount };
+            Volatile.Write(ref _slotCount, runner.SlotCount);
             _shape = runner.Shape;
             LogStarted(runner.SlotCount, options.MaxBatchTokens);
             _started.TrySetResult(runner.Shape);
@@ -282,14 +293,14 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
         }
     }
 
-    void Publish(Scheduler scheduler, int tokens, int steps) => _status = _status with
+    void Publish(Scheduler scheduler, int tokens, int steps)
     {
-        SlotsUsed = scheduler.SlotsUsed,
-        Running = scheduler.Running,
-        Steps = _status.Steps + steps,
-        ComputedTokens = _status.ComputedTokens + tokens,
-        SharedTokens = scheduler.SharedTokens,
-    };
+        Volatile.Write(ref _slotsUsed, scheduler.SlotsUsed);
+        Volatile.Write(ref _running, scheduler.Running);
+        Volatile.Write(ref _steps, _steps + steps);
+        Volatile.Write(ref _computedTokens, _computedTokens + tokens);
+        Volatile.Write(ref _sharedTokens, scheduler.SharedTokens);
+    }
 
     void End(Scheduler? scheduler)
     {
@@ -302,7 +313,8 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
         }
 
         _inFlight.Clear();
-        _status = _status with { SlotsUsed = 0, Running = 0 };
+        Volatile.Write(ref _slotsUsed, 0);
+        Volatile.Write(ref _running, 0);
         _started.TrySetException(reason);
         _ended.TrySetResult();
     }

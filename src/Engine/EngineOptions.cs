@@ -4,10 +4,19 @@ namespace IgptCluster.Engine;
 public sealed record EngineOptions
 {
     /// <summary>
-    /// Token budget of a step: every running generation's next token first, then chunks of prefills. At least 1; default 512, so that a
-    /// new prompt delays everybody's next token by one chunk at most. Never below the number of KV slots.
+    /// Token budget of a step: every running generation's next token first, then chunks of prefills. At least 1; default 512. Never below the
+    /// number of KV slots.
     /// </summary>
     public int MaxBatchTokens { get; init; } = 512;
+
+    /// <summary>
+    /// How many times as long as without prefills a step may take in which generations decode: bounds what a new prompt or a classification does to their
+    /// inter-token latency. Above 1; default 2.2. Times are those of the steps before.
+    /// </summary>
+    public double DecodeStretch { get; init; } = 2.2;
+
+    /// <summary>Tokens that prefills get in any case in a step in which generations decode, so that they come on. At least 1; default 16.</summary>
+    public int MinPrefillTokens { get; init; } = 16;
 
     /// <summary>Sequences accepted beyond those that have a KV slot. At least 0; default 256. The next one is refused.</summary>
     public int MaxWaiting { get; init; } = 256;

@@ -1,4 +1,3 @@
-using System.Collections;
 using IgptCluster.Engine;
 
 namespace IgptCluster.Model;
@@ -6,18 +5,23 @@ namespace IgptCluster.Model;
 /// <summary>What a step plan must satisfy before the device sees it: an index out of range there is a fault, not an error.</summary>
 static class StepPlanRules
 {
+    const int MostOnStack = 4096;
+
     public static void Check(StepPlan plan, ModelShape shape, int slotCount)
     {
-        foreach (PrefixCopy copy in plan.Copies)
+        // By index: an enumerator would be allocated at every step.
+        for (int index = 0; index < plan.Copies.Count; index++)
         {
+            PrefixCopy copy = plan.Copies[index];
             RequireSlot(copy.SourceSlot, slotCount);
             RequireSlot(copy.TargetSlot, slotCount);
             Require(copy.Length >= 1 && copy.Length <= shape.PositionCount, "a prefix copy must have 1 to n_positions tokens", copy.Length);
         }
 
-        var seen = new BitArray(slotCount);
-        foreach (SequenceChunk chunk in plan.Chunks)
+        Span<bool> seen = slotCount <= MostOnStack ? stackalloc bool[slotCount] : new bool[slotCount];
+        for (int index = 0; index < plan.Chunks.Count; index++)
         {
+            SequenceChunk chunk = plan.Chunks[index];
             RequireSlot(chunk.Slot, slotCount);
             Require(!seen[chunk.Slot], "a slot may occur in one chunk of a step only", chunk.Slot);
             seen[chunk.Slot] = true;

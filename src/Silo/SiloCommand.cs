@@ -21,6 +21,7 @@ internal static class SiloCommand
             (Setting("--slots", "KV slots per replica."), "Igpt:Slots"),
             (Setting("--max-waiting", "Sequences that may wait for a slot."), "Igpt:MaxWaiting"),
             (Setting("--max-batch-tokens", "Token budget of an engine step."), "Igpt:MaxBatchTokens"),
+            (Setting("--decode-stretch", "How many times as long prefills may make a step of generations."), "Igpt:DecodeStretch"),
             (Setting("--grpc", "Address and port for gRPC, 127.0.0.1:5081."), "Igpt:Listen:Grpc"),
             (Setting("--http", "Address and port for HTTP/1.1, 127.0.0.1:5080."), "Igpt:Listen:Http"),
             (Setting("--gateway", "false: answers no clients, for a silo behind gateways."), "Igpt:Listen:Enabled"),

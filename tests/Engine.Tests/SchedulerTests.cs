@@ -24,6 +24,50 @@ public sealed class SchedulerTests
     }
 
     [Fact]
+    public void Schedule_DecodesWithAPrefill_LengthensTheirStepByTheStretchAtMost()
+    {
+        var engine = new Stepper(new EngineOptions { DecodeStretch = 3, MinPrefillTokens = 2 }, slots: 4) { PerStep = 6, PerToken = 1 };
+        engine.Add(Generation("a", prompt: 20, made: 30));
+        engine.Step();
+        engine.Step();
+
+        // A decode step takes 7 ms, 21 prefilled tokens took 27: 14 ms are 10 of those.
+        engine.Add(Generation("b", prompt: 40, made: 5, offset: 3));
+        Assert.Equal([1, 10], engine.Step().Chunks.Select(chunk => chunk.Tokens.Length));
+
+        // Then it is known that a token takes 1 ms.
+        engine.RunSteps(20);
+        engine.Add(Generation("c", prompt: 40, made: 5, offset: 5));
+        Assert.InRange(engine.Step().Chunks[^1].Tokens.Length, 10, 14);
+    }
+
+    [Fact]
+    public void Schedule_PrefillsThatTakeLong_StillGetTheLeast()
+    {
+        var engine = new Stepper(new EngineOptions { DecodeStretch = 1.1, MinPrefillTokens = 3 }, slots: 4) { PerToken = 1 };
+        engine.Add(Generation("a", prompt: 5, made: 30));
+        engine.Step();
+        engine.Step();
+        engine.Add(Generation("b", prompt: 40, made: 5, offset: 3));
+        Assert.Equal([1, 3], engine.Step().Chunks.Select(chunk => chunk.Tokens.Length));
+    }
+
+    [Fact]
+    public void ScheduleAndApply_Decoding_AllocateNothing()
+    {
+        var engine = new Stepper(new EngineOptions(), slots: 4);
+        for (int i = 0; i < 4; i++)
+        {
+            engine.Add(Generation($"{i}", prompt: 1, made: 60, offset: i));
+        }
+
+        engine.RunSteps(36);
+        long before = engine.Allocated;
+        engine.RunSteps(20);
+        Assert.Equal(before, engine.Allocated);
+    }
+
+    [Fact]
     public void Schedule_MoreSequencesThanSlots_ServesByPriorityThenArrival()
     {
         var engine = new Stepper(new EngineOptions(), slots: 1);
@@ -219,7 +263,7 @@ public sealed class SchedulerTests
         return [.. tokens];
     }
 
-    /// <summary>An engine's step without its thread.</summary>
+    /// <summary>An engine's step without its thread, which takes a time of its own.</summary>
     sealed class Stepper(EngineOptions options, int slots)
     {
         TimeSpan _now;
@@ -227,6 +271,15 @@ public sealed class SchedulerTests
         public FakeModelRunner Runner { get; } = new(Shape, slots);
 
         public Scheduler Scheduler { get; } = new(options, Shape, slots);
+
+        /// <summary>What a step takes, ms.</summary>
+        public double PerStep { get; init; }
+
+        /// <summary>What each of its tokens adds, ms.</summary>
+        public double PerToken { get; init; }
+
+        /// <summary>Bytes that the scheduler allocated.</summary>
+        public long Allocated { get; private set; }
 
         public Generation Add(GenerationRequest request)
         {
@@ -238,21 +291,28 @@ public sealed class SchedulerTests
         public StepPlan Step(Action? betweenExecuteAndApply = null)
         {
             _now += TimeSpan.FromMilliseconds(1);
+            long before = GC.GetAllocatedBytesForCurrentThread();
             StepPlan plan = Scheduler.Schedule(_now);
+            Allocated += GC.GetAllocatedBytesForCurrentThread() - before;
             Assert.NotEmpty(plan.Chunks);
             IReadOnlyList<ChunkOutput> outputs = Runner.Execute(plan);
+            _now += TimeSpan.FromMilliseconds(PerStep + (PerToken * plan.TokenCount));
             betweenExecuteAndApply?.Invoke();
+            before = GC.GetAllocatedBytesForCurrentThread();
             Scheduler.Apply(outputs, _now);
+            Allocated += GC.GetAllocatedBytesForCurrentThread() - before;
             Scheduler.CheckIntegrity();
             return plan;
         }
 
-        public void RunToEnd()
+        public void RunSteps(int count)
         {
-            while (Scheduler.HasWork)
+            for (int step = 0; step < count && Scheduler.HasWork; step++)
             {
                 Step();
             }
         }
+
+        public void RunToEnd() => RunSteps(int.MaxValue);
     }
 }

@@ -80,7 +80,7 @@ internal sealed class FakeModelRunner(ModelShape shape, int slots) : IModelRunne
         BeforeStep(plan);
         lock (_lock)
         {
-            _plans.Add(plan);
+            _plans.Add(new StepPlan([.. plan.Copies], [.. plan.Chunks]));
         }
 
         foreach (PrefixCopy copy in plan.Copies)

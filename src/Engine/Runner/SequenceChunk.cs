@@ -1,7 +1,7 @@
 namespace IgptCluster.Engine;
 
 /// <summary>Consecutive input tokens of one sequence that one step feeds: a single token when decoding, more when prefilling.</summary>
-public sealed record SequenceChunk
+public readonly record struct SequenceChunk()
 {
     /// <summary>KV slot of the sequence, 0 … <see cref="IModelRunner.SlotCount"/> − 1.</summary>
     public required int Slot { get; init; }

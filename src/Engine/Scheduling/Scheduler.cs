@@ -2,19 +2,29 @@ namespace IgptCluster.Engine;
 
 /// <summary>
 /// Decides what each step computes: one token of every decoding sequence first, then chunks of prefills by priority and arrival, within
-/// the token budget. Touches no tensor. The engine's thread only.
+/// the token budget and the time that decoding sequences can be made to wait. Touches no tensor. The engine's thread only.
 /// </summary>
 sealed class Scheduler
 {
+    const int UnknownPrefill = 64; // tokens beside decoding sequences while no step has told what they cost
+
     readonly EngineOptions _options;
     readonly KvSlotPool _slots;
     readonly Sampler _sampler;
+    readonly StepCost _cost;
     readonly int _budget;
 
     // Both in the order of service: higher priority first, then earlier arrival.
     readonly List<Sequence> _running = [];
     readonly List<Sequence> _waiting = [];
     readonly List<(Sequence Sequence, int Tokens)> _scheduled = [];
+
+    // The plan of the step that runs, made anew for each: nothing is allocated per step.
+    readonly List<PrefixCopy> _copies = [];
+    readonly List<SequenceChunk> _chunks = [];
+    readonly StepPlan _plan;
+    TimeSpan _planned;
+    int _decoding;
     long _arrivals;
 
     internal Scheduler(EngineOptions options, ModelShape shape, int slotCount)
@@ -22,7 +32,9 @@ sealed class Scheduler
         _options = options;
         _slots = new KvSlotPool(slotCount);
         _sampler = new Sampler(Math.Min(shape.LogitCount, shape.VocabularySize - 1));
+        _cost = new StepCost(slotCount);
         _budget = Math.Max(options.MaxBatchTokens, slotCount);
+        _plan = new StepPlan(_copies, _chunks);
     }
 
     internal int Running => _running.Count;
@@ -65,41 +77,46 @@ sealed class Scheduler
     }
 
     /// <summary>Plans the next step; the sequences in it stay fixed until <see cref="Apply"/>.</summary>
+    /// <returns>The plan, valid until the next one is asked for.</returns>
     internal StepPlan Schedule(TimeSpan now)
     {
         _scheduled.Clear();
-        var copies = new List<PrefixCopy>();
-        int budget = _budget;
-        foreach (Sequence sequence in _running.Where(sequence => sequence.IsDecoding))
+        _copies.Clear();
+        _chunks.Clear();
+        foreach (Sequence sequence in _running)
         {
-            // A forced run behind the last token is a chunk of its own; the first token of each is always in the budget.
-            budget -= Plan(sequence, 1);
+            if (sequence.IsDecoding)
+            {
+                Plan(sequence, 1);
+            }
         }
 
-        for (int i = 0; i < _scheduled.Count && budget > 0; i++)
+        (_planned, _decoding) = (now, _scheduled.Count);
+        int budget = ExtendForced(Math.Min(_budget - _decoding, PrefillLimit()));
+        foreach (Sequence sequence in _running)
         {
-            (Sequence sequence, int tokens) = _scheduled[i];
-            int more = Math.Min(budget, sequence.Remaining - tokens);
-            _scheduled[i] = (sequence, tokens + more);
-            budget -= more;
-        }
-
-        foreach (Sequence sequence in _running.Where(sequence => !sequence.IsDecoding))
-        {
-            budget -= Plan(sequence, budget);
+            if (!sequence.IsDecoding)
+            {
+                budget -= Plan(sequence, budget);
+            }
         }
 
         for (int i = 0; i < _waiting.Count && budget > 0 && _slots.Free > 0; i++)
         {
             Sequence sequence = _waiting[i];
-            if (TryStart(sequence, copies, now))
+            if (TryStart(sequence, now))
             {
                 _waiting.RemoveAt(i--);
                 budget -= Plan(sequence, budget);
             }
         }
 
-        return new StepPlan(copies, [.. _scheduled.Select(chunk => chunk.Sequence.NextChunk(chunk.Tokens))]);
+        foreach ((Sequence sequence, int tokens) in _scheduled)
+        {
+            _chunks.Add(sequence.NextChunk(tokens));
+        }
+
+        return _plan;
     }
 
     /// <summary>Hands the step's outputs to its sequences; those that were cancelled meanwhile are left out.</summary>
@@ -107,6 +124,7 @@ sealed class Scheduler
     internal int Apply(IReadOnlyList<ChunkOutput> outputs, TimeSpan now)
     {
         int ended = 0;
+        _cost.Learn(_decoding, _plan.TokenCount - _decoding, now - _planned);
         for (int i = 0; i < _scheduled.Count; i++)
         {
             (Sequence sequence, int tokens) = _scheduled[i];
@@ -126,7 +144,7 @@ sealed class Scheduler
                 sequence.Finish();
             }
 
-            Remove(sequence);
+            Remove(sequence, holdsPrefix: usable);
             ended++;
         }
 
@@ -154,6 +172,22 @@ sealed class Scheduler
         }
     }
 
+    int PrefillLimit() => _decoding == 0 ? int.MaxValue : Math.Max(_cost.PrefillTokens(_decoding, _options.DecodeStretch) ?? UnknownPrefill, _options.MinPrefillTokens);
+
+    /// <summary>A forced run behind a decoding sequence's last token is fed like a prefill. Returns what is left of the budget.</summary>
+    int ExtendForced(int budget)
+    {
+        for (int i = 0; i < _decoding && budget > 0; i++)
+        {
+            (Sequence sequence, int tokens) = _scheduled[i];
+            int more = Math.Min(budget, sequence.Remaining - tokens);
+            _scheduled[i] = (sequence, tokens + more);
+            budget -= more;
+        }
+
+        return budget;
+    }
+
     int Plan(Sequence sequence, int budget)
     {
         int tokens = Math.Min(budget, sequence.Remaining);
@@ -166,7 +200,7 @@ sealed class Scheduler
     }
 
     /// <summary>Gives a waiting sequence a slot, with the longest prefix that some slot holds, or lets it wait for a prefix being computed.</summary>
-    bool TryStart(Sequence sequence, List<PrefixCopy> copies, TimeSpan now)
+    bool TryStart(Sequence sequence, TimeSpan now)
     {
         ReadOnlySpan<int> inputs = sequence.Inputs.Span[..sequence.ShareableInputs];
         (Sequence? source, int held, int promised) = LongestRunning(inputs);
@@ -193,7 +227,7 @@ sealed class Scheduler
         }
         else if (shared > 0)
         {
-            copies.Add(new PrefixCopy(source!.Slot, slot, shared));
+            _copies.Add(new PrefixCopy(source!.Slot, slot, shared));
         }
 
         sequence.Slot = slot;
@@ -219,7 +253,7 @@ sealed class Scheduler
         return best;
     }
 
-    void Remove(Sequence sequence)
+    void Remove(Sequence sequence, bool holdsPrefix = true)
     {
         if (sequence.Slot < 0)
         {
@@ -228,7 +262,7 @@ sealed class Scheduler
         }
 
         _running.Remove(sequence);
-        _slots.Release(sequence.Slot, sequence.Inputs[..sequence.Computed]);
+        _slots.Release(sequence.Slot, holdsPrefix ? sequence.Inputs[..sequence.Computed] : default);
         sequence.Slot = -1;
     }
 

@@ -43,7 +43,7 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         string device = Take();
         var loaded = new TaskCompletionSource<LoadedModel>(TaskCreationOptions.RunContinuationsAsynchronously);
         var loop = new EngineLoop(
-            new EngineOptions { MaxBatchTokens = options.MaxBatchTokens, MaxWaiting = options.MaxWaiting },
+            new EngineOptions { MaxBatchTokens = options.MaxBatchTokens, DecodeStretch = options.DecodeStretch, MaxWaiting = options.MaxWaiting },
             () => Load(served, device, loaded),
             time,
             loggers.CreateLogger<EngineLoop>());

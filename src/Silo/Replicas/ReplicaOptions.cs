@@ -34,6 +34,10 @@ public sealed class ReplicaOptions : IValidatableObject
     [Range(1, 65_536)]
     public int MaxBatchTokens { get; set; } = 512;
 
+    /// <summary>How many times as long as without prefills a step may take in which generations decode, 1.05 … 1000. Default 2.2.</summary>
+    [Range(1.05, 1000)]
+    public double DecodeStretch { get; set; } = 2.2;
+
     /// <summary>Sequences that may wait for a slot, 0 … 100000. Default 256.</summary>
     [Range(0, 100_000)]
     public int MaxWaiting { get; set; } = 256;
