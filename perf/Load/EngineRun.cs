@@ -90,7 +90,7 @@ internal sealed class EngineRun(Func<IModelRunner> createRunner, Ceilings ceilin
         using Checkpoint checkpoint = Checkpoint.Open(folder);
         Tensor Weight(string name) => checkpoint.Load(name, ScalarType.Float32);
         return CpuNetwork.Fits(checkpoint.Config, dtype)
-            ? new CpuModelRunner(new CpuNetwork(checkpoint.Config, checkpoint.Architecture, dtype, Weight), new CpuRunnerOptions { Slots = slots, KeyValueType = cache })
+            ? new CpuModelRunner(new CpuNetwork(checkpoint.Config, checkpoint.Architecture, dtype, checkpoint), new CpuRunnerOptions { Slots = slots, KeyValueType = cache })
             : new TorchModelRunner(new ImageGpt(checkpoint.Config, checkpoint.Architecture, Weight, dtype: dtype), new TorchRunnerOptions { Slots = slots });
     }
 }

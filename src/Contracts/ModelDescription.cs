@@ -8,7 +8,7 @@ public sealed record ModelDescription
     [Id(0)]
     public required string Name { get; init; }
 
-    /// <summary>Changes with the weights and the folder's head files: the first 16 hexadecimal digits of a SHA-256 over names and bytes of all.</summary>
+    /// <summary>Changes with the weights and the folder's head files: 16 hexadecimal digits of a hash over names and bytes of all.</summary>
     [Id(1)]
     public required string Version { get; init; }
 

@@ -59,4 +59,8 @@ public sealed record ReplicaStatus
     /// <summary>Changes with the put heads it has: the same for replicas with the same ones. Empty until its model has given it all of them.</summary>
     [Id(13)]
     public string HeadsVersion { get; init; } = "";
+
+    /// <summary>Share of its weights that is there, 0 … 1.</summary>
+    [Id(14)]
+    public double Loaded { get; init; } = 1;
 }

@@ -18,7 +18,7 @@ internal sealed class FakeReplicaHost(SiloAdvertisement advertisement, FakeModel
         var runner = new FakeModelRunner(model.Shape, model.Slots) { BeforeStep = model.BeforeStep };
         var loop = new EngineLoop(new EngineOptions { MaxWaiting = model.MaxWaiting }, () => runner, TimeProvider.System, NullLogger.Instance);
         model.Runners.Add(runner);
-        return new ReplicaEngine(loop, "cpu", "float32", LoadAsync(loop, replica));
+        return new ReplicaEngine(loop, "cpu", "float32", LoadAsync(loop, replica), new LoadProgress());
     }
 
     async Task<LoadedModel> LoadAsync(EngineLoop loop, ReplicaId replica)

@@ -49,5 +49,6 @@ internal static class ModelMessages
         TokensPerSecond = replica.TokensPerSecond,
         State = replica.State.ToString().ToLowerInvariant(),
         Message = replica.Message,
+        Loaded = replica.Loaded,
     };
 }

@@ -56,6 +56,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
                 : !engine.Loaded.IsCompletedSuccessfully ? ReplicaState.Loading
                 : load.Draining ? ReplicaState.Draining : ReplicaState.Ready,
             Message = fault,
+            Loaded = engine.LoadedShare,
             ModelVersion = engine.Loaded.IsCompletedSuccessfully ? engine.Loaded.Result.Description.Version : "",
             HeadsVersion = _heads.Version,
             Silo = silo.Name,
@@ -163,7 +164,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         { IsCompletedSuccessfully: true } loaded => loaded.Result,
         { IsFaulted: true } failed => throw new IgptException(
             IgptErrorCode.NoReplica, $"replica {_id} could not load its weights: {failed.Exception.InnerException!.Message}"),
-        _ => throw new IgptException(IgptErrorCode.NoReplica, $"replica {_id} is still loading its weights: try again in a moment")
+        _ => throw new IgptException(IgptErrorCode.NoReplica, $"replica {_id} is still loading its weights, {Running.LoadedShare:P0} of them are there: try again in a moment")
         {
             RetryAfter = LoadingRetry,
         },

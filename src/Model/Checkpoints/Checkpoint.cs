@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using System.IO.Hashing;
 using System.Text.RegularExpressions;
 using static TorchSharp.torch;
 
@@ -6,9 +6,9 @@ namespace IgptCluster.Model;
 
 /// <summary>
 /// A checkpoint folder as Hugging Face writes it, opened and checked: configuration, names, shapes and types of all weights. Weights are read
-/// when they are loaded. One thread at a time.
+/// when they are loaded. One thread at a time, but for <see cref="Read"/> where <see cref="IsShared"/>.
 /// </summary>
-public sealed partial class Checkpoint : IDisposable
+public sealed partial class Checkpoint : IWeightSource, IDisposable
 {
     const string Prefix = "transformer.";
 
@@ -80,6 +80,12 @@ public sealed partial class Checkpoint : IDisposable
         }
     }
 
+    /// <inheritdoc/>
+    public bool IsShared => Tensors.Values.All(tensor => tensor.IsShared);
+
+    /// <inheritdoc/>
+    public void Read(string name, long start, Span<float> values) => Tensors[name].Read(start, values);
+
     /// <summary>Reads a weight.</summary>
     /// <param name="name">Its name without the <c>transformer.</c> prefix.</param>
     /// <param name="dtype">Data type wanted.</param>
@@ -87,16 +93,14 @@ public sealed partial class Checkpoint : IDisposable
     /// <exception cref="CheckpointException">A value is not finite.</exception>
     public Tensor Load(string name, ScalarType dtype) => Tensors[name].Load(dtype);
 
-    /// <summary>The first 16 hexadecimal digits of the SHA-256 over names, types, shapes and values of all weights, in the layout's order.</summary>
+    /// <summary>The first 16 hexadecimal digits of the XXH128 over those of all weights (names, types, shapes and values), in the layout's order.</summary>
     public string ComputeVersion()
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (WeightShape weight in WeightLayout.Of(Config, Architecture))
-        {
-            Tensors[weight.Name].AppendTo(hash);
-        }
-
-        return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+        IReadOnlyList<WeightShape> layout = WeightLayout.Of(Config, Architecture);
+        byte[][] hashes = new byte[layout.Count][];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = IsShared ? Environment.ProcessorCount : 1 };
+        Parallel.For(0, layout.Count, options, index => hashes[index] = Tensors[layout[index].Name].Hash());
+        return Convert.ToHexStringLower(XxHash128.Hash([.. hashes.SelectMany(hash => hash)]))[..16];
     }
 
     /// <summary>Closes the files; weights that were loaded stay.</summary>

@@ -1,5 +1,7 @@
-using System.Security.Cryptography;
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
 using static TorchSharp.torch;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace IgptCluster.Model;
 
@@ -16,6 +18,7 @@ public sealed class CheckpointTensor
     {
         (Name, DType, Shape, _bytes, _start) = (name, dtype, shape, bytes, start);
         _strides = strides ?? ContiguousStrides(shape);
+        IsContiguous = _strides.SequenceEqual(ContiguousStrides(shape));
     }
 
     /// <summary>Its name without the <c>transformer.</c> prefix.</summary>
@@ -29,6 +32,11 @@ public sealed class CheckpointTensor
 
     /// <summary>File it lies in, for messages.</summary>
     internal string File => _bytes.File;
+
+    /// <summary>Whether several threads may read it at once.</summary>
+    internal bool IsShared => _bytes.IsShared;
+
+    bool IsContiguous { get; }
 
     internal long Count => Shape.Aggregate(1L, (count, size) => count * size);
 
@@ -66,18 +74,94 @@ public sealed class CheckpointTensor
         CopyTo(stored);
         if (!stored.isfinite().all().item<bool>())
         {
-            throw new CheckpointException($"{File}: {Name}: all weights must be finite; it has a NaN or an infinity");
+            throw NotFinite();
         }
 
         return stored.to_type(dtype).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Feeds name, shape and values to a hash.</summary>
-    internal void AppendTo(IncrementalHash hash)
+    /// <summary>Reads some values as float32.</summary>
+    /// <param name="start">Index of the first, row by row.</param>
+    /// <param name="to">As many as are wanted.</param>
+    /// <exception cref="CheckpointException">A value is not finite.</exception>
+    internal void Read(long start, Span<float> to)
     {
-        hash.AppendData(System.Text.Encoding.UTF8.GetBytes($"{Name} {DType} {string.Join('x', Shape)}\n"));
-        ForEachPiece((_, piece) => hash.AppendData(piece));
+        if (to.IsEmpty)
+        {
+            return;
+        }
+
+        if (IsContiguous)
+        {
+            int size = SizeOf(DType);
+            int piece = Piece / size;
+            for (int at = 0; at < to.Length; at += piece)
+            {
+                Span<float> part = to.Slice(at, Math.Min(piece, to.Length - at));
+                Widen(_bytes.Read((_start + start + at) * size, part.Length * size), part);
+            }
+        }
+        else
+        {
+            for (int index = 0; index < to.Length; index++)
+            {
+                Widen(_bytes.Read(Place(start + index) * SizeOf(DType), SizeOf(DType)), to.Slice(index, 1));
+            }
+        }
+
+        if (!float.IsFinite(TensorPrimitives.MaxMagnitude<float>(to)))
+        {
+            throw NotFinite();
+        }
     }
+
+    /// <summary>The XXH128 over name, type, shape and values.</summary>
+    internal byte[] Hash()
+    {
+        var hash = new XxHash128();
+        hash.Append(System.Text.Encoding.UTF8.GetBytes($"{Name} {DType} {string.Join('x', Shape)}\n"));
+        ForEachPiece((_, piece) => hash.Append(piece));
+        return hash.GetHashAndReset();
+    }
+
+    void Widen(ReadOnlySpan<byte> from, Span<float> to)
+    {
+        switch (DType)
+        {
+            case ScalarType.Float32:
+                from.CopyTo(MemoryMarshal.AsBytes(to));
+                break;
+            case ScalarType.Float16:
+                TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, Half>(from), to);
+                break;
+            case ScalarType.BFloat16:
+                ReadOnlySpan<ushort> brain = MemoryMarshal.Cast<byte, ushort>(from);
+                for (int i = 0; i < to.Length; i++)
+                {
+                    to[i] = Brain16.Widen(brain[i]);
+                }
+
+                break;
+            default:
+                TensorPrimitives.ConvertSaturating(MemoryMarshal.Cast<byte, double>(from), to);
+                break;
+        }
+    }
+
+    // Index in the storage of a value of a view.
+    long Place(long index)
+    {
+        long place = _start;
+        for (int dimension = Shape.Count - 1; dimension >= 0; dimension--)
+        {
+            place += index % Shape[dimension] * _strides[dimension];
+            index /= Shape[dimension];
+        }
+
+        return place;
+    }
+
+    CheckpointException NotFinite() => new($"{File}: {Name}: all weights must be finite; it has a NaN or an infinity");
 
     unsafe void CopyTo(Tensor target)
     {
@@ -96,7 +180,7 @@ public sealed class CheckpointTensor
             return;
         }
 
-        if (_strides.SequenceEqual(ContiguousStrides(Shape)))
+        if (IsContiguous)
         {
             long length = Count * size;
             for (long at = 0; at < length; at += Piece)

@@ -6,6 +6,9 @@ interface IWeightBytes
     /// <summary>File name, for messages.</summary>
     string File { get; }
 
+    /// <summary>Whether several threads may read at once, and what was read stays valid.</summary>
+    bool IsShared { get; }
+
     /// <summary>Bytes from an offset that was checked to be inside; valid until the next call.</summary>
     ReadOnlySpan<byte> Read(long start, int length);
 }
@@ -14,6 +17,8 @@ interface IWeightBytes
 sealed class MappedBytes(MappedFile file, long start) : IWeightBytes
 {
     public string File => file.Name;
+
+    public bool IsShared => true;
 
     public ReadOnlySpan<byte> Read(long offset, int length) => file.Span(start + offset, length);
 }

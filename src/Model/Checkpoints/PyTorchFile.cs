@@ -340,6 +340,8 @@ sealed class PyTorchArchive : IStorages, IDisposable
     {
         public string File => archive._file;
 
+        public bool IsShared => false;
+
         public ReadOnlySpan<byte> Read(long start, int length)
         {
             // The pieces of one tensor come one after the other, and so do tensors of one storage.

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace IgptCluster.Model;
 
 /// <summary>
-/// Zeroed memory outside the managed heap, in huge pages where the system has them: what is read once per step would miss the table of small ones all the
+/// Memory outside the managed heap, in huge pages where the system has them: what is read once per step would miss the table of small ones all the
 /// time. Its creator disposes it. Any thread.
 /// </summary>
 internal sealed unsafe partial class AlignedMemory : IDisposable
@@ -16,8 +16,9 @@ internal sealed unsafe partial class AlignedMemory : IDisposable
 
     /// <summary>Allocates.</summary>
     /// <param name="bytes">How much, at least 0.</param>
+    /// <param name="isZeroed">Whether it is cleared; false where everything is written before it is read.</param>
     /// <exception cref="OutOfMemoryException">There is not so much.</exception>
-    internal AlignedMemory(long bytes)
+    internal AlignedMemory(long bytes, bool isZeroed = true)
     {
         Length = bytes;
         long whole = (bytes + Padding) / Padding * Padding;
@@ -25,6 +26,8 @@ internal sealed unsafe partial class AlignedMemory : IDisposable
         Start = (byte*)NativeMemory.AlignedAlloc((nuint)whole, isLarge ? (nuint)HugePage : CacheLine);
         if (isLarge && OperatingSystem.IsLinux())
             _ = Advise((nint)Start, (nuint)whole, AdviseHugePages); // in vain where they are switched off
+        if (!isZeroed)
+            return;
         nint start = (nint)Start;
         Parallel.For(0, (whole + ClearPiece - 1) / ClearPiece, piece =>
             NativeMemory.Clear((byte*)start + (piece * ClearPiece), (nuint)Math.Min(ClearPiece, whole - (piece * ClearPiece))));

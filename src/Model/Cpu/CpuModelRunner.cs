@@ -201,7 +201,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         TensorPrimitives.Add(colour, place, new Span<float>(_rows.ResidualRow(row), width));
     }
 
-    void NormRow(AlignedMemory gain, int row, int worker)
+    void NormRow(FloatVector gain, int row, int worker)
     {
         RowMath.Norm(_rows.ResidualRow(row), gain.Floats, _scratch[worker].Floats, Shape.EmbeddingSize, (float)_network.Config.LayerNormEpsilon);
         _rows.Normed.Write(row, _scratch[worker].Floats);

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using IgptCluster.Engine;
 using static TorchSharp.torch;
 
@@ -7,31 +6,43 @@ namespace IgptCluster.Model;
 /// <summary>An ImageGPT's weights as <see cref="CpuModelRunner"/> reads them: linear layers in panels, embeddings and norms in float32. Any thread may read.</summary>
 public sealed class CpuNetwork : IDisposable
 {
-    readonly List<IDisposable> _owned = [];
+    readonly NetworkMemory _memory = new();
 
     /// <summary>Takes the weights over in another layout.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="architecture">Its head.</param>
     /// <param name="dtype">Type of the linear layers.</param>
-    /// <param name="weight">A weight by its name, float32 on the CPU; disposed once it was read.</param>
+    /// <param name="weights">The weights; read here, and not needed any more then.</param>
+    /// <param name="progress">Told the share that is there, 0 … 1, by any thread.</param>
     /// <exception cref="NotSupportedException">This machine or this configuration is not what it is made for, see <see cref="Fits"/>.</exception>
-    public CpuNetwork(ImageGptConfig config, ImageGptArchitecture architecture, ScalarType dtype, Func<string, Tensor> weight)
+    /// <exception cref="CheckpointException">A weight is not finite, or its file cannot be read.</exception>
+    /// <exception cref="OutOfMemoryException">There is no memory for them.</exception>
+    public CpuNetwork(ImageGptConfig config, ImageGptArchitecture architecture, ScalarType dtype, IWeightSource weights, IProgress<double>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(config);
-        ArgumentNullException.ThrowIfNull(weight);
+        ArgumentNullException.ThrowIfNull(weights);
         if (!Fits(config, dtype))
             throw new NotSupportedException($"no vectors for {dtype} on this machine, or activation_function is not quick_gelu");
         (Config, Shape) = (config, TorchModelRunner.ShapeOf(config, architecture));
         Type = dtype switch { ScalarType.Float32 => TileType.Float32, ScalarType.BFloat16 => TileType.BFloat16, _ => TileType.Int8 };
-        TokenEmbedding = Vector("wte.weight", weight);
-        PositionEmbedding = Vector("wpe.weight", weight);
-        FinalNorm = Vector("ln_f.weight", weight);
-        Blocks = [.. Enumerable.Range(0, config.LayerCount).Select(layer => LoadBlock($"h.{layer}.", weight))];
+        TokenEmbedding = Vector("wte.weight", config.VocabSize);
+        PositionEmbedding = Vector("wpe.weight", config.PositionCount);
+        FinalNorm = Vector("ln_f.weight");
+        Blocks = [.. Enumerable.Range(0, config.LayerCount).Select(layer => AddBlock($"h.{layer}."))];
 
         // Logits are what is seen: bytes would save little here.
         TileType headType = Type == TileType.Int8 ? TileType.BFloat16 : Type;
-        string head = config.TieWordEmbeddings ? "wte.weight" : "lm_head.weight";
-        Head = architecture == ImageGptArchitecture.CausalImageModeling ? Matrix(headType, (config.EmbeddingSize, Shape.LogitCount, false), weight, head, null) : null;
+        var head = new LinearShape(config.TieWordEmbeddings ? "wte.weight" : WeightLayout.LanguageHead, null, config.EmbeddingSize, Shape.LogitCount, InputsFirst: false);
+        Head = architecture == ImageGptArchitecture.CausalImageModeling ? _memory.Add(new PanelMatrix(headType, head)) : null;
+        try
+        {
+            _memory.Load(weights, progress);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     internal ImageGptConfig Config { get; }
@@ -40,11 +51,11 @@ public sealed class CpuNetwork : IDisposable
 
     internal TileType Type { get; }
 
-    internal AlignedMemory TokenEmbedding { get; }
+    internal FloatVector TokenEmbedding { get; }
 
-    internal AlignedMemory PositionEmbedding { get; }
+    internal FloatVector PositionEmbedding { get; }
 
-    internal AlignedMemory FinalNorm { get; }
+    internal FloatVector FinalNorm { get; }
 
     internal IReadOnlyList<Block> Blocks { get; }
 
@@ -65,40 +76,24 @@ public sealed class CpuNetwork : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _owned.ForEach(one => one.Dispose());
+    public void Dispose() => _memory.Dispose();
 
-    Block LoadBlock(string prefix, Func<string, Tensor> weight)
+    FloatVector Vector(string name, int rows = 1) => _memory.Add(new FloatVector(name, rows * Config.EmbeddingSize));
+
+    Block AddBlock(string prefix)
     {
         (int width, int inner) = (Config.EmbeddingSize, Config.FeedForwardSize);
         return new Block(
-            Vector(prefix + "ln_1.weight", weight),
+            Vector(prefix + "ln_1.weight"),
             Linear(prefix + "attn.c_attn", width, 3 * width),
             Linear(prefix + "attn.c_proj", width, width),
-            Vector(prefix + "ln_2.weight", weight),
+            Vector(prefix + "ln_2.weight"),
             Linear(prefix + "mlp.c_fc", width, inner),
             Linear(prefix + "mlp.c_proj", inner, width));
-
-        // Conv1D weights lie [in, out].
-        PanelMatrix Linear(string name, int inputs, int outputs) => Matrix(Type, (inputs, outputs, true), weight, name + ".weight", name + ".bias");
     }
 
-    unsafe AlignedMemory Vector(string name, Func<string, Tensor> weight)
-    {
-        using Tensor source = weight(name);
-        var memory = new AlignedMemory(source.NumberOfElements * sizeof(float));
-        _owned.Add(memory);
-        source.bytes.CopyTo(new Span<byte>(memory.Start, (int)memory.Length));
-        return memory;
-    }
+    // Conv1D weights lie [in, out].
+    PanelMatrix Linear(string name, int inputs, int outputs) => _memory.Add(new PanelMatrix(Type, new LinearShape(name + ".weight", name + ".bias", inputs, outputs, InputsFirst: true)));
 
-    PanelMatrix Matrix(TileType type, (int Inputs, int Outputs, bool InputsFirst) shape, Func<string, Tensor> weight, string name, string? bias)
-    {
-        using Tensor source = weight(name);
-        using Tensor? offsets = bias is null ? null : weight(bias);
-        var matrix = new PanelMatrix(type, MemoryMarshal.Cast<byte, float>(source.bytes), shape, offsets is null ? [] : MemoryMarshal.Cast<byte, float>(offsets.bytes));
-        _owned.Add(matrix);
-        return matrix;
-    }
-
-    internal sealed record Block(AlignedMemory AttentionNorm, PanelMatrix QueryKeyValue, PanelMatrix AttentionOutput, AlignedMemory MlpNorm, PanelMatrix MlpInner, PanelMatrix MlpOutput);
+    internal sealed record Block(FloatVector AttentionNorm, PanelMatrix QueryKeyValue, PanelMatrix AttentionOutput, FloatVector MlpNorm, PanelMatrix MlpInner, PanelMatrix MlpOutput);
 }

@@ -1,86 +1,59 @@
 namespace IgptCluster.Model;
 
+/// <summary>Names and shape of a linear layer.</summary>
+/// <param name="Weight">Name of the matrix.</param>
+/// <param name="Bias">Name of the bias; null for none.</param>
+/// <param name="Inputs">Inputs.</param>
+/// <param name="Outputs">Outputs.</param>
+/// <param name="InputsFirst">Whether a row of the stored matrix belongs to an input (Conv1D), not to an output.</param>
+internal sealed record LinearShape(string Weight, string? Bias, int Inputs, int Outputs, bool InputsFirst);
+
 /// <summary>The weights of one linear layer, [inputs, outputs], in panels of <see cref="TileKernel.Columns"/> outputs, and its bias. Any thread.</summary>
-internal sealed unsafe class PanelMatrix : IDisposable
+/// <param name="type">How the numbers are kept.</param>
+/// <param name="shape">What they are.</param>
+internal sealed unsafe class PanelMatrix(TileType type, LinearShape shape) : NetworkMemory.Part
 {
-    const int ZeroByte = 128;
+    internal TileType Type => type;
 
-    readonly AlignedMemory _panels;
-    readonly AlignedMemory _bias;
-    readonly AlignedMemory _scales; // of each output, with bytes only
+    internal int Inputs => shape.Inputs;
 
-    /// <summary>Packs weights.</summary>
-    /// <param name="type">How the numbers are kept.</param>
-    /// <param name="weights">float32, row by row.</param>
-    /// <param name="shape">Inputs and outputs, and whether a row of <paramref name="weights"/> belongs to an input.</param>
-    /// <param name="bias">float32 [outputs], or empty.</param>
-    internal PanelMatrix(TileType type, ReadOnlySpan<float> weights, (int Inputs, int Outputs, bool InputsFirst) shape, ReadOnlySpan<float> bias)
-    {
-        (Type, Inputs, Outputs) = (type, shape.Inputs, shape.Outputs);
-        Lanes = TileKernel.Lanes(type, Inputs);
-        PanelCount = (Outputs + TileKernel.Columns - 1) / TileKernel.Columns;
-        _panels = new AlignedMemory(PanelCount * PanelBytes);
-        _bias = new AlignedMemory(PaddedOutputs * sizeof(float));
-        _scales = new AlignedMemory(type == TileType.Int8 ? PaddedOutputs * sizeof(float) : 0);
-        bias.CopyTo(new Span<float>(_bias.Floats, Outputs));
-        fixed (float* start = weights)
-        {
-            (nint address, int inputStep, int outputStep) = ((nint)start, shape.InputsFirst ? Outputs : 1, shape.InputsFirst ? 1 : Inputs);
-            Parallel.For(0, Outputs, output => Pack(output, (float*)address + ((long)output * outputStep), inputStep));
-        }
-    }
+    internal int Outputs => shape.Outputs;
 
-    internal TileType Type { get; }
-
-    internal int Inputs { get; }
-
-    internal int Outputs { get; }
-
-    internal int PaddedOutputs => PanelCount * TileKernel.Columns;
+    internal int PaddedOutputs { get; } = (shape.Outputs + TileKernel.Columns - 1) / TileKernel.Columns * TileKernel.Columns;
 
     /// <summary>Lanes along the inputs, padded.</summary>
-    internal int Lanes { get; }
+    internal int Lanes { get; } = TileKernel.Lanes(type, shape.Inputs);
 
-    internal int PanelCount { get; }
+    internal int PanelCount => PaddedOutputs / TileKernel.Columns;
 
-    internal float* Bias => _bias.Floats;
+    /// <summary>float32 [padded outputs], behind the panels.</summary>
+    internal float* Bias => (float*)(Start + (PanelCount * PanelBytes));
 
-    /// <summary>What a byte counts, for each output.</summary>
-    internal float* Scales => _scales.Floats;
+    /// <summary>What a byte counts, for each output; there with bytes only, behind the bias.</summary>
+    internal float* Scales => Bias + PaddedOutputs;
+
+    internal override long Bytes => (PanelCount * PanelBytes) + ((long)PaddedOutputs * sizeof(float) * (type == TileType.Int8 ? 2 : 1));
 
     long PanelBytes => (long)Lanes * TileKernel.Columns * sizeof(float);
 
-    internal byte* Panel(int index) => _panels.Start + (index * PanelBytes);
+    internal byte* Panel(int index) => Start + (index * PanelBytes);
 
-    /// <inheritdoc/>
-    public void Dispose()
+    internal override void Load(IWeightSource source)
     {
-        _panels.Dispose();
-        _bias.Dispose();
-        _scales.Dispose();
-    }
-
-    void Pack(int output, float* from, int step)
-    {
-        byte* panel = Panel(output / TileKernel.Columns);
-        int column = output % TileKernel.Columns;
-        float largest = 0;
-        for (int input = 0; input < Inputs && Type == TileType.Int8; input++)
-            largest = Math.Max(largest, Math.Abs(from[(long)input * step]));
-        float scale = largest / sbyte.MaxValue;
-        if (Type == TileType.Int8)
-            Scales[output] = scale;
-        int perLane = TileKernel.PerLane(Type);
-        for (int input = 0; input < Inputs; input++)
+        var bias = new Span<float>(Bias, PaddedOutputs);
+        bias.Clear();
+        if (shape.Bias is { } name)
         {
-            float weight = from[(long)input * step];
-            long at = ((((long)(input / perLane) * TileKernel.Columns) + column) * perLane) + (input % perLane);
-            switch (Type)
-            {
-                case TileType.Float32: ((float*)panel)[at] = weight; break;
-                case TileType.BFloat16: ((ushort*)panel)[at] = Brain16.Narrow(weight); break;
-                default: panel[at] = (byte)(ZeroByte + (int)MathF.Round(largest == 0 ? 0 : weight / scale)); break;
-            }
+            source.Read(name, 0, bias[..Outputs]);
+        }
+
+        if (shape.InputsFirst)
+        {
+            new PanelPacking(this, source, shape.Weight).PackRows();
+        }
+        else
+        {
+            new PanelPacking(this, source, shape.Weight).PackColumns();
         }
     }
 }

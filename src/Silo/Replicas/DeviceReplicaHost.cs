@@ -42,16 +42,17 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
             ?? throw new IgptException(IgptErrorCode.ModelNotFound, $"this silo has no weights of model '{replica.Model}'");
         string device = Take();
         var loaded = new TaskCompletionSource<LoadedModel>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var progress = new LoadProgress();
         var loop = new EngineLoop(
             new EngineOptions { MaxBatchTokens = options.MaxBatchTokens, DecodeStretch = options.DecodeStretch, MaxWaiting = options.MaxWaiting },
-            () => Load(served, device, loaded),
+            () => Load(served, device, loaded, progress),
             time,
             loggers.CreateLogger<EngineLoop>());
-        return new ReplicaEngine(loop, device, options.DType, StartAsync(loop, loaded.Task, device), () => Release(device));
+        return new ReplicaEngine(loop, device, options.DType, StartAsync(loop, loaded.Task, device), progress, () => Release(device));
     }
 
     /// <summary>On the engine's thread: reads the weights and allocates the KV slots.</summary>
-    IModelRunner Load(ServedCheckpoint served, string device, TaskCompletionSource<LoadedModel> loaded)
+    IModelRunner Load(ServedCheckpoint served, string device, TaskCompletionSource<LoadedModel> loaded, LoadProgress progress)
     {
         long started = time.GetTimestamp();
         LibTorch.Prepare();
@@ -59,7 +60,7 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         LoadedModel model = CheckpointLoader.Describe(checkpoint, served.ServedName);
         RunnerChoice choice = RunnerChoice.For(checkpoint.Config, device, options);
         int slots = options.Slots ?? SlotsFor(choice.SlotBytes);
-        IModelRunner runner = choice.Create(checkpoint, slots);
+        IModelRunner runner = choice.Create(checkpoint, slots, progress);
         LogLoaded(served.ServedName, device, time.GetElapsedTime(started).TotalSeconds, choice.Name, slots, choice.SlotBytes >> 10);
         loaded.TrySetResult(model);
         return runner;

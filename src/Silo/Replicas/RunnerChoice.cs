@@ -47,8 +47,9 @@ internal sealed class RunnerChoice
     /// <summary>Reads the weights and makes the runner.</summary>
     /// <param name="checkpoint">Where they lie.</param>
     /// <param name="slots">Number of KV slots.</param>
+    /// <param name="progress">Told the share of the weights that is there, 0 … 1, by any thread.</param>
     /// <exception cref="CheckpointException">A weight is not finite.</exception>
-    internal IModelRunner Create(Checkpoint checkpoint, int slots)
+    internal IModelRunner Create(Checkpoint checkpoint, int slots, IProgress<double> progress)
     {
         Tensor Weight(string name) => checkpoint.Load(name, ScalarType.Float32);
         IDisposable? network = null;
@@ -56,7 +57,7 @@ internal sealed class RunnerChoice
         {
             if (_isOwn)
             {
-                var own = new CpuNetwork(checkpoint.Config, checkpoint.Architecture, _weights, Weight);
+                var own = new CpuNetwork(checkpoint.Config, checkpoint.Architecture, _weights, checkpoint, progress);
                 network = own;
                 return new CpuModelRunner(own, new CpuRunnerOptions { Slots = slots, KeyValueType = _cache });
             }

@@ -43,6 +43,9 @@ public sealed class CheckpointWriterTests : IDisposable
             using Tensor loaded = opened.Load(weight.Name, ScalarType.Float32);
             Assert.Equal(dtype, opened.Tensors[weight.Name].DType);
             Assert.True(loaded.bytes.SequenceEqual(rounded.bytes), $"{weight.Name} differs");
+            float[] read = new float[weight.Count];
+            opened.Read(weight.Name, 0, read);
+            Assert.Equal(rounded.data<float>().ToArray(), read);
         }
 
         // The header is what Hugging Face reads: its names, and nothing left over from writing.

@@ -1,9 +1,10 @@
+using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Model.Tests.Cpu;
 
 /// <summary>Random weights, large enough that attention and MLPs matter, for both runners.</summary>
-sealed class RandomNetwork : IDisposable
+sealed class RandomNetwork : IWeightSource, IDisposable
 {
     readonly Dictionary<string, Tensor> _weights = [];
 
@@ -31,7 +32,11 @@ sealed class RandomNetwork : IDisposable
         new(new ImageGpt(Config, ImageGptArchitecture.CausalImageModeling, Weight, dtype: ScalarType.Float32), new TorchRunnerOptions { Slots = slots });
 
     public CpuModelRunner Runner(ScalarType weights, ScalarType cache, int slots, int threads = 2) => new(
-        new CpuNetwork(Config, ImageGptArchitecture.CausalImageModeling, weights, Weight), new CpuRunnerOptions { Slots = slots, KeyValueType = cache, Threads = threads });
+        new CpuNetwork(Config, ImageGptArchitecture.CausalImageModeling, weights, this), new CpuRunnerOptions { Slots = slots, KeyValueType = cache, Threads = threads });
+
+    public bool IsShared => true;
+
+    public void Read(string name, long start, Span<float> values) => MemoryMarshal.Cast<byte, float>(_weights[name].bytes).Slice((int)start, values.Length).CopyTo(values);
 
     public void Dispose()
     {

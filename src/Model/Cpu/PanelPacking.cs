@@ -1,0 +1,146 @@
+using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
+
+namespace IgptCluster.Model;
+
+/// <summary>Brings a stored matrix into panels, some rows at a time through the nearest caches. One thread.</summary>
+/// <param name="matrix">Where to.</param>
+/// <param name="source">Where from.</param>
+/// <param name="name">The weight.</param>
+internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource source, string name)
+{
+    const int Columns = TileKernel.Columns;
+    const int Vector = 16; // numbers of a vector
+    const int RowsAtOnce = 32; // inputs; full lanes of every type
+    const int ZeroByte = 128;
+
+    readonly int _paddedInputs = matrix.Lanes * TileKernel.PerLane(matrix.Type);
+
+    /// <summary>Packs a matrix whose rows belong to inputs.</summary>
+    internal void PackRows()
+    {
+        (int inputs, int width) = (matrix.Inputs, matrix.PaddedOutputs);
+        float[] rows = new float[RowsAtOnce * width];
+        if (matrix.Type == TileType.Int8)
+        {
+            FindScales(rows);
+        }
+
+        for (int first = 0; first < _paddedInputs; first += RowsAtOnce)
+        {
+            int count = Math.Clamp(inputs - first, 0, RowsAtOnce);
+            Read(first, count, rows);
+            rows.AsSpan(count * width).Clear();
+            for (int panel = 0; panel < matrix.PanelCount; panel++)
+            {
+                Pack(panel, first, Math.Min(RowsAtOnce, _paddedInputs - first), rows.AsSpan(panel * Columns), width);
+            }
+        }
+    }
+
+    /// <summary>Packs a matrix whose rows belong to outputs.</summary>
+    internal void PackColumns()
+    {
+        int inputs = matrix.Inputs;
+        float[] row = new float[inputs];
+        float[] columns = new float[_paddedInputs * Columns];
+        for (int panel = 0; panel < matrix.PanelCount; panel++)
+        {
+            Array.Clear(columns);
+            for (int column = 0; column < Math.Min(Columns, matrix.Outputs - (panel * Columns)); column++)
+            {
+                int output = (panel * Columns) + column;
+                source.Read(name, (long)output * inputs, row);
+                for (int input = 0; input < inputs; input++)
+                {
+                    columns[(input * Columns) + column] = row[input];
+                }
+
+                if (matrix.Type == TileType.Int8)
+                {
+                    matrix.Scales[output] = Math.Abs(TensorPrimitives.MaxMagnitude<float>(row)) / sbyte.MaxValue;
+                }
+            }
+
+            Pack(panel, 0, _paddedInputs, columns, Columns);
+        }
+    }
+
+    // As many as are there, in one stretch if rows are not padded.
+    void Read(int first, int count, Span<float> rows)
+    {
+        (int outputs, int width) = (matrix.Outputs, matrix.PaddedOutputs);
+        if (outputs == width)
+        {
+            source.Read(name, (long)first * outputs, rows[..(count * outputs)]);
+            return;
+        }
+
+        for (int row = 0; row < count; row++)
+        {
+            source.Read(name, (long)(first + row) * outputs, rows.Slice(row * width, outputs));
+        }
+    }
+
+    // The largest number of each output becomes 127.
+    void FindScales(float[] rows)
+    {
+        int width = matrix.PaddedOutputs;
+        var scales = new Span<float>(matrix.Scales, width);
+        scales.Clear();
+        for (int first = 0; first < matrix.Inputs; first += RowsAtOnce)
+        {
+            int count = Math.Min(RowsAtOnce, matrix.Inputs - first);
+            Read(first, count, rows);
+            for (int row = 0; row < count; row++)
+            {
+                TensorPrimitives.MaxMagnitude(scales, rows.AsSpan(row * width, width), scales);
+            }
+        }
+
+        TensorPrimitives.Abs(scales, scales);
+        TensorPrimitives.Divide(scales, sbyte.MaxValue, scales);
+    }
+
+    /// <summary>Packs some inputs of a panel.</summary>
+    /// <param name="panel">The panel.</param>
+    /// <param name="first">First input, at a lane's beginning.</param>
+    /// <param name="count">Inputs, full lanes.</param>
+    /// <param name="rows">Their weights: 32 of each.</param>
+    /// <param name="stride">Floats from input to input.</param>
+    void Pack(int panel, int first, int count, ReadOnlySpan<float> rows, int stride)
+    {
+        int perLane = TileKernel.PerLane(matrix.Type);
+        uint* to = (uint*)matrix.Panel(panel) + ((long)first / perLane * Columns);
+        fixed (float* from = rows)
+        {
+            for (int lane = 0; lane < count / perLane; lane++)
+            {
+                for (int half = 0; half < Columns; half += Vector)
+                {
+                    float* at = from + ((long)lane * perLane * stride) + half;
+                    Lane(at, stride, panel, half).Store(to + (lane * Columns) + half);
+                }
+            }
+        }
+    }
+
+    // A lane of 16 columns.
+    Vector512<uint> Lane(float* at, int stride, int panel, int half)
+    {
+        switch (matrix.Type)
+        {
+            case TileType.Float32:
+                return Vector512.Load(at).AsUInt32();
+            case TileType.BFloat16:
+                return Brain16.Narrow(Vector512.Load(at)) | (Brain16.Narrow(Vector512.Load(at + stride)) << 16);
+            default:
+                Vector512<float> scale = Vector512.Load(matrix.Scales + (panel * Columns) + half);
+                return Byte(at, scale) | (Byte(at + stride, scale) << 8) | (Byte(at + (2 * stride), scale) << 16) | (Byte(at + (3 * stride), scale) << 24);
+        }
+    }
+
+    // A scale of 0 has zeros only: what is not a number becomes 0.
+    static Vector512<uint> Byte(float* at, Vector512<float> scale) =>
+        (Vector512.ConvertToInt32(Vector512.Round(Vector512.Load(at) / scale)) + Vector512.Create(ZeroByte)).AsUInt32();
+}
