@@ -1,23 +1,39 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Grpc.Net.Client;
+using System.Text.Json.Serialization;
+using IgptCluster.Engine;
 using IgptCluster.Model;
-using Spectre.Console;
+using Microsoft.Extensions.Logging.Abstractions;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Load;
 
 /// <summary>What to measure.</summary>
-internal sealed record LoadSettings(string? Model, string Preset, string DType, string? KvDType, int[] Sessions, int Tokens, int Rounds, string Json);
+internal sealed record LoadSettings(
+    string? Model, string Preset, string DType, string? KvDType, int[] Sessions, int[] Positions, int Tokens, int Rounds, int SoakSteps, string Json, string Picture);
 
 /// <summary>All results of a run.</summary>
-internal sealed record LoadReport(
-    string Model, string DType, string KvDType, double LoadSeconds, MachineLimits Limits, IReadOnlyList<EngineResult> Engine, IReadOnlyList<DecodeResult> Decode, IReadOnlyList<ImageResult> Images, long WorkingSetBytes);
+/// <param name="WeightBytes">Bytes of all weights.</param>
+/// <param name="CacheBytes">Bytes of all KV slots.</param>
+internal sealed record LoadReport(string Model, string DType, string KvDType, MachineLimits Limits, InProcessReport InProcess, OverGrpcReport OverGrpc, double WeightBytes, double CacheBytes);
 
-/// <summary>Measures the limits, then a silo process from outside.</summary>
+/// <summary>What the engine does in the process that measures.</summary>
+/// <param name="SoakGrowth">Bytes by which the process grew in the further steps.</param>
+internal sealed record InProcessReport(
+    LoadingResult Loading, IReadOnlyList<EngineResult> Engine, IReadOnlyList<PrefillResult> Prefill, SamplesResult Samples, StretchResult Stretch, int SoakSteps, long SoakGrowth);
+
+/// <summary>What a silo does for a client.</summary>
+/// <param name="ReadySeconds">From the start of its process.</param>
+/// <param name="ResidentBytes">Of its process after all requests.</param>
+internal sealed record OverGrpcReport(double ReadySeconds, IReadOnlyList<DecodeResult> Decode, IReadOnlyList<ImageResult> Images, long ResidentBytes);
+
+/// <summary>Measures the limits, then the engine in this process, then a silo process from outside.</summary>
 internal static class LoadProgram
 {
-    static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+    const int StreamsBeside = 16;
+    const int TokensBeside = 160;
+
+    static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
     internal static async Task<int> RunAsync(LoadSettings settings)
     {
@@ -35,9 +51,9 @@ internal static class LoadProgram
             }
 
             LoadReport report = await MeasureAsync(settings, folder, dtype, limits);
-            Print(report);
+            LoadTables.Print(report);
             await File.WriteAllTextAsync(settings.Json, JsonSerializer.Serialize(report, Indented));
-            Console.WriteLine($"Wrote {settings.Json}");
+            Console.WriteLine($"Wrote {settings.Json} and {settings.Picture}");
             return 0;
         }
         finally
@@ -52,53 +68,50 @@ internal static class LoadProgram
         string cacheName = settings.KvDType ?? (dtype == ScalarType.Int8 ? "bfloat16" : settings.DType);
         ScalarType cache = TypeOf(cacheName);
         var ceilings = new Ceilings(config, BytesOf(dtype), BytesOf(cache), limits);
-        EngineResult[] engine = await new EngineRun(() => EngineRun.CreateRunner(folder, dtype, cache, settings.Sessions.Max()), ceilings)
-            .MeasureAsync(settings.Sessions, settings.Tokens, settings.Rounds);
+        int slots = Math.Max(settings.Sessions.Max(), StreamsBeside + 2);
+        InProcessReport inProcess = await InProcessAsync(settings, new Loading(folder, dtype, cache), ceilings, slots);
+        GC.Collect();
         var watch = Stopwatch.StartNew();
-        await using Server server = await Server.StartAsync(folder, settings.DType, cacheName, slots: settings.Sessions.Max());
-        double loaded = watch.Elapsed.TotalSeconds;
-        using GrpcChannel channel = GrpcChannel.ForAddress(server.Address);
-        var run = new LoadRun(channel, config, ceilings);
+        await using Server server = await Server.StartAsync(folder, settings.DType, cacheName, slots);
+        OverGrpcReport overGrpc = await OverGrpcAsync(settings, server, watch.Elapsed, new LoadRun(server.Address, config, ceilings));
+        var report = new LoadReport(settings.Model ?? $"{settings.Preset} (random)", settings.DType, cacheName, limits, inProcess, overGrpc, ceilings.WeightBytes, slots * ceilings.SlotBytes);
+        Draw(settings.Picture, report, ceilings);
+        return report;
+    }
+
+    static async Task<InProcessReport> InProcessAsync(LoadSettings settings, Loading loading, Ceilings ceilings, int slots)
+    {
+        LoadingResult loaded = loading.Measure(settings.Rounds);
+        await using var loop = new EngineLoop(new EngineOptions(), () => loading.CreateRunner(slots), TimeProvider.System, NullLogger.Instance);
+        await loop.StartAsync();
+        (var engine, var prompts) = (new EngineRun(loop, ceilings), new PromptRun(loop, ceilings));
+        int positions = loop.Shape.PositionCount;
+        EngineResult[] decode = await engine.MeasureAsync(settings.Sessions, settings.Positions, settings.Tokens, settings.Rounds);
+        PrefillResult image = await prompts.PrefillAsync(1, positions, settings.Rounds);
+        PrefillResult[] prefill = [await prompts.PrefillAsync(1, positions / 2, settings.Rounds), image, await prompts.PrefillAsync(8, positions, settings.Rounds)];
+        SamplesResult samples = await prompts.SamplesAsync(settings.Rounds);
+        StretchResult stretch = await prompts.StretchAsync(StreamsBeside, TokensBeside, image.TokensPerSecond / positions);
+        return new InProcessReport(loaded, decode, prefill, samples, stretch, settings.SoakSteps, settings.SoakSteps > 0 ? await engine.SoakAsync(settings.SoakSteps) : 0);
+    }
+
+    static async Task<OverGrpcReport> OverGrpcAsync(LoadSettings settings, Server server, TimeSpan ready, LoadRun run)
+    {
         var decode = new List<DecodeResult>();
         foreach (int sessions in settings.Sessions)
-        {
             decode.Add(await run.DecodeAsync(sessions, settings.Tokens, settings.Rounds));
-        }
-
         ImageResult[] images = [await run.EmbedAsync(1, settings.Rounds), await run.EmbedAsync(8, settings.Rounds)];
-        return new LoadReport(settings.Model ?? $"{settings.Preset} (random)", settings.DType, cacheName, loaded, limits, engine, decode, images, server.WorkingSet);
+        return new OverGrpcReport(ready.TotalSeconds, decode, images, server.WorkingSet);
+    }
+
+    static void Draw(string file, LoadReport report, Ceilings ceilings)
+    {
+        var points = new List<(string, RooflinePoint)>();
+        points.AddRange(report.InProcess.Engine.Where(one => one.Lengths == "even").Select(one => ("decoding: sequences at position", ceilings.DecodePoint(one.Sessions, one.Position, one.TokensPerSecond))));
+        points.AddRange(report.InProcess.Prefill.Select(one => ("read through", ceilings.PrefillPoint($"{one.Sequences} × {one.Tokens}", one.Sequences, one.Tokens, one.TokensPerSecond))));
+        Roofline.Draw(file, $"{report.Model}, {report.DType} weights, {report.KvDType} KV cache", report.Limits, points);
     }
 
     static ScalarType TypeOf(string name) => name switch { "bfloat16" => ScalarType.BFloat16, "int8" => ScalarType.Int8, _ => ScalarType.Float32 };
 
     static double BytesOf(ScalarType type) => type switch { ScalarType.Float32 => 4, ScalarType.BFloat16 => 2, _ => 1 };
-
-    static void Print(LoadReport report)
-    {
-        MachineLimits limits = report.Limits;
-        Console.WriteLine($"Machine: {limits.Threads} processors, {limits.ReadBytesPerSecond / 1e9:0.0} GB/s read, {limits.FlopsPerSecond / 1e9:0} GFLOP/s {report.DType} products (libtorch's {limits.GemmFlopsPerSecond / 1e9:0})");
-        Console.WriteLine($"Model: {report.Model} in {report.DType}, KV cache in {report.KvDType}; ready after {report.LoadSeconds:0.0} s, {report.WorkingSetBytes >> 20} MiB resident");
-        var inProcess = new Table().AddColumns("in process: sequences", "lengths", "tokens/s", "ITL p50 ms", "ITL p99 ms", "ceiling tokens/s", "share");
-        foreach (EngineResult result in report.Engine)
-        {
-            inProcess.AddRow(
-                $"{result.Sessions}", result.Lengths, $"{result.TokensPerSecond:0.0}", $"{result.GapP50:0.0}", $"{result.GapP99:0.0}", $"{result.Ceiling:0}", $"{result.Share:P0}");
-        }
-
-        AnsiConsole.Write(inProcess);
-        var table = new Table().AddColumns("over gRPC: sessions", "tokens/s", "ITL mean ms", "TTFT p50 ms", "ceiling tokens/s", "share");
-        foreach (DecodeResult result in report.Decode)
-        {
-            table.AddRow($"{result.Sessions}", $"{result.TokensPerSecond:0.0}", $"{result.MeanGap:0.0}", $"{result.FirstToken:0}", $"{result.Ceiling:0}", $"{result.Share:P0}");
-        }
-
-        AnsiConsole.Write(table);
-        var images = new Table().AddColumns("images per request", "images/s", "ceiling images/s", "share");
-        foreach (ImageResult result in report.Images)
-        {
-            images.AddRow($"{result.Batch}", $"{result.ImagesPerSecond:0.00}", $"{result.Ceiling:0.00}", $"{result.Share:P0}");
-        }
-
-        AnsiConsole.Write(images);
-    }
 }

@@ -27,11 +27,11 @@ internal sealed record ImageResult(int Batch, double ImagesPerSecond, double Cei
 }
 
 /// <summary>Measures a served model through its gRPC gateway.</summary>
-internal sealed class LoadRun(GrpcChannel channel, ImageGptConfig config, Ceilings ceilings)
+internal sealed class LoadRun(Uri address, ImageGptConfig config, Ceilings ceilings)
 {
     const int Prompt = 480;
 
-    readonly Protocol.V1.ImageGpt.ImageGptClient _client = new(channel);
+    readonly Protocol.V1.ImageGpt.ImageGptClient _client = new(GrpcChannel.ForAddress(address));
 
     /// <summary>Sessions behind one prompt of 480 tokens, which the engine prefills once, each making tokens of its own.</summary>
     internal async Task<DecodeResult> DecodeAsync(int sessions, int tokens, int rounds)
@@ -43,7 +43,7 @@ internal sealed class LoadRun(GrpcChannel channel, ImageGptConfig config, Ceilin
             results.Add(await RoundAsync(sessions, tokens));
         }
 
-        return new DecodeResult(sessions, Median(results.Select(result => result.Rate)), Median(results.Select(result => result.Gap)), Median(results.Select(result => result.First)), ceilings.Decode(sessions, Prompt + (tokens / 2.0)));
+        return new DecodeResult(sessions, Statistics.Median(results.Select(result => result.Rate)), Statistics.Median(results.Select(result => result.Gap)), Statistics.Median(results.Select(result => result.First)), ceilings.Decode(sessions, Prompt + (tokens / 2.0)));
     }
 
     /// <summary>Requests of one or more images, one after the other.</summary>
@@ -62,7 +62,7 @@ internal sealed class LoadRun(GrpcChannel channel, ImageGptConfig config, Ceilin
             }
         }
 
-        return new ImageResult(batch, Median(rates), ceilings.Images());
+        return new ImageResult(batch, Statistics.Median(rates), ceilings.Prefill(config.PositionCount) / config.PositionCount);
     }
 
     async Task<(double Rate, double Gap, double First)> RoundAsync(int sessions, int tokens)
@@ -71,12 +71,11 @@ internal sealed class LoadRun(GrpcChannel channel, ImageGptConfig config, Ceilin
         long[][] arrivals = await Task.WhenAll(Enumerable.Range(0, sessions).Select(i => StreamAsync(seed, i, tokens)));
 
         // Only while all of them decode: prefills and stragglers are not decode throughput.
-        long from = arrivals.Max(times => times[1]);
-        long to = arrivals.Min(times => times[^1]);
-        double seconds = Stopwatch.GetElapsedTime(from, to).TotalSeconds;
-        int counted = arrivals.Sum(times => times.Skip(1).Count(time => time > from && time <= to));
-        IEnumerable<double> gaps = arrivals.Select(times => Stopwatch.GetElapsedTime(times[1], times[^1]).TotalMilliseconds / (times.Length - 2));
-        return (counted / seconds, Median(gaps), Median(arrivals.Select(times => Stopwatch.GetElapsedTime(times[0], times[1]).TotalMilliseconds)));
+        double[] gaps = [.. arrivals.Select(times => Stopwatch.GetElapsedTime(times[1], times[^1]).TotalMilliseconds / (times.Length - 2))];
+        return (
+            Statistics.Rate([.. arrivals.Select(times => times[1..])]),
+            Statistics.Median(gaps),
+            Statistics.Median(arrivals.Select(times => Stopwatch.GetElapsedTime(times[0], times[1]).TotalMilliseconds)));
     }
 
     /// <summary>Time of the request, then of each token.</summary>
@@ -108,11 +107,5 @@ internal sealed class LoadRun(GrpcChannel channel, ImageGptConfig config, Ceilin
         {
             Tokens = new TokenGrid { Width = 32, Height = 32, Ids = { Enumerable.Range(0, tokens).Select(_ => (uint)random.Next(config.VocabSize - 1)) } },
         };
-    }
-
-    static double Median(IEnumerable<double> values)
-    {
-        double[] sorted = [.. values.Order()];
-        return sorted.Length == 0 ? double.NaN : sorted[sorted.Length / 2];
     }
 }

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace IgptCluster.Model;
@@ -17,6 +18,7 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
     readonly int _paddedInputs = matrix.Lanes * TileKernel.PerLane(matrix.Type);
 
     /// <summary>Packs a matrix whose rows belong to inputs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // run once, and long
     internal void PackRows()
     {
         (int inputs, int width) = (matrix.Inputs, matrix.PaddedOutputs);
@@ -39,6 +41,7 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
     }
 
     /// <summary>Packs a matrix whose rows belong to outputs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // run once, and long
     internal void PackColumns()
     {
         int inputs = matrix.Inputs;
@@ -83,6 +86,7 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
     }
 
     // The largest number of each output becomes 127.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // run once, and long
     void FindScales(float[] rows)
     {
         int width = matrix.PaddedOutputs;
@@ -108,6 +112,7 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
     /// <param name="count">Inputs, full lanes.</param>
     /// <param name="rows">Their weights: 32 of each.</param>
     /// <param name="stride">Floats from input to input.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // run once, and long
     void Pack(int panel, int first, int count, ReadOnlySpan<float> rows, int stride)
     {
         int perLane = TileKernel.PerLane(matrix.Type);
@@ -126,6 +131,7 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
     }
 
     // A lane of 16 columns.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     Vector512<uint> Lane(float* at, int stride, int panel, int half)
     {
         switch (matrix.Type)
@@ -141,6 +147,7 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
     }
 
     // A scale of 0 has zeros only: what is not a number becomes 0.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector512<uint> Byte(float* at, Vector512<float> scale) =>
         (Vector512.ConvertToInt32(Vector512.Round(Vector512.Load(at) / scale)) + Vector512.Create(ZeroByte)).AsUInt32();
 }
