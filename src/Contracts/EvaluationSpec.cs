@@ -23,4 +23,8 @@ public sealed record EvaluationSpec
     /// <summary>Higher is served first; 0 is normal.</summary>
     [Id(4)]
     public int Priority { get; init; }
+
+    /// <summary>For <see cref="EvaluationKind.Classify"/>: further heads to score from the same pass; <c>*</c> for all of the model.</summary>
+    [Id(5)]
+    public string[] MoreHeads { get; init; } = [];
 }

@@ -20,6 +20,12 @@ public static partial class HeadRules
     /// <summary>Most weights of all put heads of one model: 256 MiB in the memory of each of its silos.</summary>
     public const long MaxTotalWeights = 64 << 20;
 
+    /// <summary>Most logits of one request, images times the labels of all heads asked for: 32 MiB.</summary>
+    public const long MaxLogits = 8 << 20;
+
+    /// <summary>Names all heads of a model where further heads are asked for.</summary>
+    public const string All = "*";
+
     /// <summary>Checks a head against its model.</summary>
     /// <param name="head">The head.</param>
     /// <param name="layers">The model's blocks.</param>

@@ -120,6 +120,10 @@ public sealed class HeadTests(SharedSilo silo) : IClassFixture<SharedSilo>, IDis
             ClassifyResponse response = await client.ClassifyAsync(new ClassifyRequest { Head = $"many-{i}", Images = { grid } }, cancellationToken: cancellationToken);
             Assert.Equal([($"yes {i}", i + 1f), ($"no {i}", 0f)], response.Results[0].Scores.Select(score => (score.Label, score.Logit)));
         });
+        ClassifyResponse all = await client.ClassifyAsync(new ClassifyRequest { Head = "many-7", MoreHeads = { "*" }, Images = { Image } }, cancellationToken: Cancelled);
+        Assert.Equal("yes 7", all.Results[0].Scores[0].Label);
+        Assert.All(all.Results[0].More.Where(one => one.Head.StartsWith("many-", StringComparison.Ordinal)), one => Assert.Equal($"yes {one.Head[5..]}", one.Scores[0].Label));
+        Assert.Equal(199, all.Results[0].More.Count(one => one.Head.StartsWith("many-", StringComparison.Ordinal)));
         Model model = await models.GetAsync(new GetModelRequest(), cancellationToken: Cancelled);
         Assert.Equal(numbers.Select(i => $"many-{i}").Order(), model.Heads.Select(head => head.Name).Where(name => name.StartsWith("many-", StringComparison.Ordinal)).Order());
         Assert.Equal(version, model.Version);

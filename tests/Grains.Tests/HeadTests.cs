@@ -37,6 +37,39 @@ public sealed class HeadTests
     }
 
     [Fact]
+    public async Task EvaluateAsync_MoreHeads_EachSaysWhatItSaysAloneFromOnePass()
+    {
+        var model = new FakeModel();
+        await using TestCluster cluster = await TestCluster.StartAsync(model);
+        IReplicaGrain replica = ReplicaOf(cluster, (await cluster.ReadyAsync("toy", 1))[0].Id);
+        string[] names = ["a", "b", "c"];
+        foreach ((int index, string name) in names.Index())
+        {
+            float[] weight = [.. Enumerable.Range(0, 2 * Width).Select(i => ((i * 3) + index) % 7 - 3f)];
+            await ModelOf(cluster).PutHeadAsync(new HeadSpec { Name = name, Layer = index, Labels = ["x", "y"], Weight = weight, Bias = [] });
+        }
+
+        int[][] images = [[1, 2, 3], [4, 5, 6, 7]];
+        int before = model.Runners.Single().Plans.Sum(plan => plan.TokenCount);
+        EvaluationResult all = await replica.EvaluateAsync(new EvaluationSpec { Images = images, Kind = EvaluationKind.Classify, Head = "b", MoreHeads = ["c", "*", "a"] }, Cancelled);
+        Assert.Equal(7, model.Runners.Single().Plans.Sum(plan => plan.TokenCount) - before);
+        Assert.Equal(["b", "c", "parity", "a"], all.More!.Select(one => one.Head.Name).Prepend(all.Head!.Name));
+        foreach (HeadResult one in all.More!)
+        {
+            EvaluationResult alone = await replica.EvaluateAsync(new EvaluationSpec { Images = images, Kind = EvaluationKind.Classify, Head = one.Head.Name }, Cancelled);
+            Assert.Equal(alone.Rows, one.Rows);
+        }
+
+        await RefusedAsync(IgptErrorCode.HeadNotFound, "no head 'z'", () => replica.EvaluateAsync(
+            new EvaluationSpec { Images = images, Kind = EvaluationKind.Classify, MoreHeads = ["z"] }, Cancelled));
+        string[] labels = [.. Enumerable.Range(0, HeadRules.MaxLabels).Select(label => $"{label}")];
+        await ModelOf(cluster).PutHeadAsync(new HeadSpec { Name = "wide", Layer = 1, Labels = labels, Weight = new float[labels.Length * Width], Bias = [] });
+        int[][] many = [.. Enumerable.Range(0, (int)(HeadRules.MaxLogits / labels.Length) + 1).Select(_ => images[0])];
+        await RefusedAsync(IgptErrorCode.InvalidArgument, "fewer heads or images", () => replica.EvaluateAsync(
+            new EvaluationSpec { Images = many, Kind = EvaluationKind.Classify, Head = "wide" }, Cancelled));
+    }
+
+    [Fact]
     public async Task PutHeadAsync_NoHeadOfItsOwn_TheFirstPutIsTheDefaultUntilItIsDeleted()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { HasOwnHead = false });

@@ -19,8 +19,9 @@ internal static class EvaluationCommands
         Argument<string[]> images = ImagesArgument();
         Option<string> model = ModelOption();
         var head = new Option<string>("--head") { Description = "Classifier head; default the model's first.", DefaultValueFactory = _ => "" };
+        var more = new Option<string[]>("--more-heads") { Description = "Further heads to ask at no further pass; * is all of the model's.", AllowMultipleArgumentsPerToken = true };
         var top = new Option<uint>("--top") { Description = "Classes to show.", DefaultValueFactory = _ => 5 };
-        var command = new Command("classify", "Names what images show.") { images, model, head, top };
+        var command = new Command("classify", "Names what images show.") { images, model, head, more, top };
         application.SetAction(command, async (parsed, context) =>
         {
             string[] paths = parsed.GetRequiredValue(images);
@@ -29,6 +30,7 @@ internal static class EvaluationCommands
                 Model = parsed.GetRequiredValue(model),
                 Head = parsed.GetRequiredValue(head),
                 TopK = parsed.GetValue(top),
+                MoreHeads = { parsed.GetValue(more) ?? [] },
                 Images = { await ImageFiles.ReadAllAsync(paths, context.CancellationToken) },
             };
             ClassifyResponse response = await new ImageGpt.ImageGptClient(context.Channel).ClassifyAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken);
@@ -41,9 +43,10 @@ internal static class EvaluationCommands
             Table table = new Table().AddColumns("image", "class", "probability", "logit");
             foreach ((string path, Classification result) in paths.Zip(response.Results))
             {
-                foreach ((int rank, ClassScore score) in result.Scores.Index())
+                AddScores(table, path, result.Scores);
+                foreach (HeadScores other in result.More)
                 {
-                    table.AddRow(rank == 0 ? Markup.Escape(path) : "", Markup.Escape(score.Label), Text($"{score.Probability:P1}"), Text($"{score.Logit:0.000}"));
+                    AddScores(table, $"  {other.Head}", other.Scores);
                 }
             }
 
@@ -51,6 +54,14 @@ internal static class EvaluationCommands
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    static void AddScores(Table table, string name, IEnumerable<ClassScore> scores)
+    {
+        foreach ((int rank, ClassScore score) in scores.Index())
+        {
+            table.AddRow(rank == 0 ? Markup.Escape(name) : "", Markup.Escape(score.Label), Text($"{score.Probability:P1}"), Text($"{score.Logit:0.000}"));
+        }
     }
 
     static Command Embed(CliApplication application)

@@ -12,7 +12,7 @@ namespace IgptCluster.Gateway.Services;
 internal sealed class ImageGptService(
     ModelDirectory models, ImageReader reader, GenerationPlanner planner, GenerationRelay relay, IGrainFactory grains) : ImageGpt.ImageGptBase
 {
-    const int DefaultTopK = 5;
+    const uint DefaultTopK = 5;
 
     // A client that gives up at its deadline resets the stream by its own clock, usually before the deadline has passed by this one.
     static readonly TimeSpan DeadlineTolerance = TimeSpan.FromSeconds(1);
@@ -21,9 +21,10 @@ internal sealed class ImageGptService(
     {
         ServedModel model = await models.GetAsync(request.Model);
         int[][] images = await reader.ReadAllAsync(model, request.Images, context.CancellationToken);
-        (float[][] rows, HeadDescription head) = await ClassifyAsync(model, images, request.Head, context.CancellationToken);
-        int shown = (int)Math.Min(request.TopK == 0 ? DefaultTopK : request.TopK, (uint)head.Labels.Length);
-        return new ClassifyResponse { Results = { rows.Select(row => Classification(row, head, shown)) }, Usage = UsageOf(images) };
+        EvaluationResult result = await ClassifyAsync(
+            model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Classify, Head = request.Head, MoreHeads = [.. request.MoreHeads] }, context.CancellationToken);
+        uint shown = request.TopK == 0 ? DefaultTopK : request.TopK;
+        return new ClassifyResponse { Results = { images.Select((_, image) => Classification(result, image, shown)) }, Usage = UsageOf(images) };
     }
 
     public override async Task<EmbedResponse> Embed(EmbedRequest request, ServerCallContext context)
@@ -100,42 +101,38 @@ internal sealed class ImageGptService(
     }
 
     /// <summary>The replica finds the head and says which it was: heads come and go, and what this gateway knows of them may be old.</summary>
-    async Task<(float[][] Rows, HeadDescription Head)> ClassifyAsync(ServedModel model, int[][] images, string head, CancellationToken cancellationToken)
+    async Task<EvaluationResult> ClassifyAsync(ServedModel model, EvaluationSpec spec, CancellationToken cancellationToken)
     {
-        var spec = new EvaluationSpec { Images = images, Kind = EvaluationKind.Classify, Head = head };
-        EvaluationResult result;
         try
         {
-            result = await EvaluateAsync(model, spec, cancellationToken);
+            return await EvaluateAsync(model, spec, cancellationToken);
         }
         catch (IgptException unknown) when (unknown.Code == IgptErrorCode.HeadNotFound)
         {
             // It may have asked a replica that the model's grain no longer tells of; those it tells of now have every head.
             await models.ReplicasAsync(model.Description.Name, isFresh: true);
-            result = await EvaluateAsync(model, spec, cancellationToken);
+            return await EvaluateAsync(model, spec, cancellationToken);
         }
-
-        return (result.Rows, result.Head!);
     }
 
-    static Classification Classification(float[] logits, HeadDescription head, int shown)
+    static Classification Classification(EvaluationResult result, int image, uint shown) => new()
+    {
+        Scores = { Scores(result.Rows[image], result.Head!, shown) },
+        More = { (result.More ?? []).Select(more => new HeadScores { Head = more.Head.Name, Scores = { Scores(more.Rows[image], more.Head, shown) } }) },
+    };
+
+    static IEnumerable<ClassScore> Scores(float[] logits, HeadDescription head, uint shown)
     {
         double greatest = logits.Max();
         double sum = logits.Sum(logit => Math.Exp(logit - greatest));
-        IEnumerable<int> best = Enumerable.Range(0, logits.Length).OrderByDescending(i => logits[i]).Take(shown);
-        return new Classification
+        IEnumerable<int> best = Enumerable.Range(0, logits.Length).OrderByDescending(i => logits[i]).Take((int)Math.Min(shown, (uint)logits.Length));
+        return best.Select(i => new ClassScore
         {
-            Scores =
-            {
-                best.Select(i => new ClassScore
-                {
-                    Index = (uint)i,
-                    Label = head.Labels[i],
-                    Logit = logits[i],
-                    Probability = (float)(Math.Exp(logits[i] - greatest) / sum),
-                }),
-            },
-        };
+            Index = (uint)i,
+            Label = head.Labels[i],
+            Logit = logits[i],
+            Probability = (float)(Math.Exp(logits[i] - greatest) / sum),
+        });
     }
 
     static ImageScore ImageScore(float[] logProbabilities, bool perToken)

@@ -65,6 +65,31 @@ internal sealed class ReplicaHeads(ReplicaId replica)
         return put is null ? throw Missing(model, name) : Fitting(model, put);
     }
 
+    /// <summary>A head and further ones.</summary>
+    /// <param name="model">As its checkpoint was loaded.</param>
+    /// <param name="name">What the client asked for first; empty for the default.</param>
+    /// <param name="more">Names of the further ones, <see cref="HeadRules.All"/> for all that fit the model; each head is taken once.</param>
+    /// <exception cref="IgptException">As <see cref="Find"/>.</exception>
+    public HeadSelection Select(LoadedModel model, string name, string[] more)
+    {
+        List<LinearHead> heads = [Find(model, name)];
+        foreach (string wanted in more.SelectMany(one => one == HeadRules.All ? Fitting(model) : [one]))
+        {
+            if (!heads.Exists(head => head.Description.Name == wanted))
+            {
+                heads.Add(Find(model, wanted));
+            }
+        }
+
+        return new HeadSelection(heads);
+    }
+
+    IEnumerable<string> Fitting(LoadedModel model)
+    {
+        (int layers, int width) = (model.Description.LayerCount, model.Description.EmbeddingSize);
+        return model.Heads.Select(head => head.Description.Name).Concat(_put.Heads.Where(put => HeadRules.Fits(put.Head!, layers, width)).Select(put => put.Name));
+    }
+
     static LinearHead? Own(LoadedModel model, string name) =>
         name.Length > 0 ? model.Heads.FirstOrDefault(head => head.Description.Name == name) : model.Heads is [LinearHead first, ..] ? first : null;
 

@@ -29,21 +29,26 @@ public sealed class LinearHead
     /// <summary>Name, layer and labels.</summary>
     public HeadDescription Description { get; }
 
-    /// <summary>One logit per label.</summary>
-    /// <param name="pooled">Mean-pooled hidden state of the head's layer, float32 [n_embd].</param>
+    /// <summary>Logits of all labels for all images, as one matrix product: each weight is read once.</summary>
+    /// <param name="pooled">Mean-pooled hidden states of the head's layer, float32 [images][n_embd].</param>
+    /// <returns>float32 [images][labels].</returns>
     /// <exception cref="ArgumentException">The width is not the head's.</exception>
-    public float[] Logits(ReadOnlySpan<float> pooled)
+    public float[][] Logits(float[][] pooled)
     {
         int width = _weight.Length / Description.Labels.Length;
-        if (pooled.Length != width)
+        if (Array.Find(pooled, image => image.Length != width) is { } other)
         {
-            throw new ArgumentException($"head '{Description.Name}' reads {width} features; given {pooled.Length}");
+            throw new ArgumentException($"head '{Description.Name}' reads {width} features; given {other.Length}");
         }
 
-        float[] logits = new float[Description.Labels.Length];
-        for (int label = 0; label < logits.Length; label++)
+        float[][] logits = Array.ConvertAll(pooled, _ => new float[Description.Labels.Length]);
+        for (int label = 0; label < Description.Labels.Length; label++)
         {
-            logits[label] = TensorPrimitives.Dot(_weight.AsSpan(label * width, width), pooled) + (_bias.Length > 0 ? _bias[label] : 0);
+            ReadOnlySpan<float> row = _weight.AsSpan(label * width, width);
+            for (int image = 0; image < pooled.Length; image++)
+            {
+                logits[image][label] = TensorPrimitives.Dot(row, pooled[image]) + (_bias.Length > 0 ? _bias[label] : 0);
+            }
         }
 
         return logits;

@@ -97,18 +97,20 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
     public async Task<Contracts.EvaluationResult> EvaluateAsync(EvaluationSpec spec, CancellationToken cancellationToken = default)
     {
         LoadedModel model = Model;
-        LinearHead? head = spec.Kind == EvaluationKind.Classify ? _heads.Find(model, spec.Head) : null;
-        int layer = head?.Description.Layer ?? spec.Layer;
+        HeadSelection? heads = spec.Kind == EvaluationKind.Classify ? Select(model, spec) : null;
+        int[] layers = spec.Kind == EvaluationKind.Score ? [] : heads?.Layers ?? [spec.Layer];
         var sequences = new List<(SequenceId Id, Task<Engine.EvaluationResult> Result)>(spec.Images.Length);
         try
         {
             foreach (int[] image in spec.Images)
             {
-                sequences.Add(Submit(spec, image, layer));
+                sequences.Add(Submit(spec, image, layers));
             }
 
             Engine.EvaluationResult[] results = await Task.WhenAll(sequences.Select(sequence => sequence.Result)).WaitAsync(cancellationToken);
-            return new Contracts.EvaluationResult([.. results.Select(result => Row(spec.Kind, result, head))], head?.Description);
+            return heads is not null
+                ? heads.Score([.. results.Select(result => result.Pooled.ToArray())])
+                : new Contracts.EvaluationResult([.. results.Select(result => spec.Kind == EvaluationKind.Embed ? result.Pooled[0] : result.LogProbabilities)]);
         }
         catch (EngineStoppedException stopped)
         {
@@ -170,19 +172,32 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         },
     };
 
-    (SequenceId Id, Task<Engine.EvaluationResult> Result) Submit(EvaluationSpec spec, int[] image, int layer)
+    (SequenceId Id, Task<Engine.EvaluationResult> Result) Submit(EvaluationSpec spec, int[] image, int[] layers)
     {
         var request = new EvaluationRequest
         {
             Id = new SequenceId(Guid.NewGuid().ToString("N")),
             Tokens = image,
-            PooledLayers = spec.Kind == EvaluationKind.Score ? [] : [layer],
+            PooledLayers = layers,
             LogProbabilities = spec.Kind == EvaluationKind.Score,
             Priority = spec.Priority,
         };
         Task<Engine.EvaluationResult>? result = null;
         Admit(() => Running.Loop.TrySubmit(request, out result));
         return (request.Id, result!);
+    }
+
+    HeadSelection Select(LoadedModel model, EvaluationSpec spec)
+    {
+        HeadSelection heads = _heads.Select(model, spec.Head, spec.MoreHeads);
+        return heads.LabelCount * spec.Images.Length <= HeadRules.MaxLogits
+            ? heads
+            : throw new IgptException(
+                IgptErrorCode.InvalidArgument,
+                $"a request has at most {HeadRules.MaxLogits:N0} logits; given {spec.Images.Length} images for {heads.LabelCount:N0} labels: ask for fewer heads or images")
+            {
+                Field = "more_heads",
+            };
     }
 
     Generation Submit(SessionId session, GenerationSpec spec, int[] generated)
@@ -245,13 +260,6 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             _ => new IgptException(IgptErrorCode.NoReplica, $"replica {_id} has failed: {load.Fault}") { RetryAfter = LoadingRetry },
         };
     }
-
-    static float[] Row(EvaluationKind kind, Engine.EvaluationResult result, LinearHead? head) => kind switch
-    {
-        EvaluationKind.Classify => head!.Logits(result.Pooled[0]),
-        EvaluationKind.Embed => result.Pooled[0],
-        _ => result.LogProbabilities,
-    };
 
     static SessionResult Result(GenerationSpec spec, GenerationResult result) => new(
         result.Reason switch
