@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using IgptCluster.Engine;
+using IgptCluster.Imaging;
+using IgptCluster.Model;
+using Spectre.Console;
+using static TorchSharp.torch;
+
+namespace IgptCluster.Accuracy;
+
+/// <summary>How far a runner is from the reference, over all positions of all images.</summary>
+/// <param name="Runner">The runner's name.</param>
+/// <param name="Weights">Data type of its weights.</param>
+/// <param name="Cache">Data type of its KV cache.</param>
+/// <param name="LogitError">Root mean square of the difference of logits, divided by that of the logits less their mean.</param>
+/// <param name="Loss">Mean negative log-likelihood, nats per token.</param>
+/// <param name="Agreement">Share of positions whose most likely token is the reference's.</param>
+internal sealed record AccuracyResult(string Runner, string Weights, string Cache, double LogitError, double Loss, double Agreement);
+
+/// <summary>Feeds images token by token, as decoding does, and compares the logits of every position.</summary>
+internal static class AccuracyProgram
+{
+    static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    internal static async Task<int> RunAsync(string model, string? data, int count, string json)
+    {
+        LibTorch.Prepare();
+        using Checkpoint checkpoint = Checkpoint.Open(model);
+        int[][] images = await ReadAsync(checkpoint, data, count);
+        float[][] expected = Logits(Plain(checkpoint, ScalarType.Float32, images.Length), images);
+        var results = new List<AccuracyResult> { Compare("libtorch", ScalarType.Float32, ScalarType.Float32, expected, expected, images) };
+        results.Add(Compare("libtorch", ScalarType.BFloat16, ScalarType.BFloat16, Logits(Plain(checkpoint, ScalarType.BFloat16, images.Length), images), expected, images));
+        (ScalarType Weights, ScalarType Cache)[] own =
+        [
+            (ScalarType.Float32, ScalarType.Float32), (ScalarType.Float32, ScalarType.BFloat16), (ScalarType.Float32, ScalarType.Int8), (ScalarType.BFloat16, ScalarType.BFloat16),
+            (ScalarType.BFloat16, ScalarType.Int8), (ScalarType.Int8, ScalarType.BFloat16), (ScalarType.Int8, ScalarType.Int8),
+        ];
+        foreach ((ScalarType weights, ScalarType cache) in own.Where(types => CpuNetwork.Fits(checkpoint.Config, types.Weights)))
+        {
+            var network = new CpuNetwork(checkpoint.Config, checkpoint.Architecture, weights, checkpoint);
+            var runner = new CpuModelRunner(network, new CpuRunnerOptions { Slots = images.Length, KeyValueType = cache });
+            results.Add(Compare("CPU", weights, cache, Logits(runner, images), expected, images));
+        }
+
+        Print(results, images);
+        await File.WriteAllTextAsync(json, JsonSerializer.Serialize(results, Indented));
+        Console.WriteLine($"Wrote {json}");
+        return 0;
+    }
+
+    static TorchModelRunner Plain(Checkpoint checkpoint, ScalarType dtype, int slots) => new(
+        new ImageGpt(checkpoint.Config, checkpoint.Architecture, name => checkpoint.Load(name, ScalarType.Float32), dtype: dtype), new TorchRunnerOptions { Slots = slots });
+
+    // Of each position of all images: [position][images × logits].
+    static float[][] Logits(IModelRunner runner, int[][] images)
+    {
+        using (runner)
+        {
+            float[][] all = new float[images[0].Length][];
+            for (int position = 0; position < all.Length; position++)
+            {
+                SequenceChunk[] chunks =
+                [
+                    .. images.Select((image, slot) => new SequenceChunk
+                    {
+                        Slot = slot,
+                        Start = position,
+                        Tokens = new[] { position == 0 ? runner.Shape.StartToken : image[position - 1] },
+                        WantsLogits = true,
+                    }),
+                ];
+                all[position] = [.. runner.Execute(new StepPlan([], chunks)).SelectMany(output => output.Logits.ToArray())];
+            }
+
+            return all;
+        }
+    }
+
+    static AccuracyResult Compare(string runner, ScalarType weights, ScalarType cache, float[][] actual, float[][] expected, int[][] images)
+    {
+        (double error, double size, double loss, long same) = (0, 0, 0, 0);
+        int width = expected[0].Length / images.Length;
+        for (int position = 0; position < expected.Length; position++)
+        {
+            for (int image = 0; image < images.Length; image++)
+            {
+                ReadOnlySpan<float> given = actual[position].AsSpan(image * width, width);
+                ReadOnlySpan<float> right = expected[position].AsSpan(image * width, width);
+                (double mean, double givenMean) = (Mean(right), Mean(given));
+                for (int i = 0; i < width; i++)
+                {
+                    // A number added to all logits changes nothing.
+                    error += Math.Pow(given[i] - givenMean - (right[i] - mean), 2);
+                    size += Math.Pow(right[i] - mean, 2);
+                }
+
+                loss += LogSumExp(given) - given[images[image][position]];
+                same += Greatest(given) == Greatest(right) ? 1 : 0;
+            }
+        }
+
+        double positions = (double)expected.Length * images.Length;
+        return new AccuracyResult(runner, $"{weights}".ToLowerInvariant(), $"{cache}".ToLowerInvariant(), Math.Sqrt(error / size), loss / positions, same / positions);
+    }
+
+    static double Mean(ReadOnlySpan<float> values) => System.Numerics.Tensors.TensorPrimitives.Sum(values) / values.Length;
+
+    static int Greatest(ReadOnlySpan<float> values) => System.Numerics.Tensors.TensorPrimitives.IndexOfMax(values);
+
+    static double LogSumExp(ReadOnlySpan<float> values)
+    {
+        (double greatest, double sum) = (values[Greatest(values)], 0);
+        foreach (float value in values)
+            sum += Math.Exp(value - greatest);
+        return greatest + Math.Log(sum);
+    }
+
+    static async Task<int[][]> ReadAsync(Checkpoint checkpoint, string? data, int count)
+    {
+        ImageProcessor processor = ImageProcessor.Parse(checkpoint.PreprocessorJson ?? throw new InvalidOperationException($"{checkpoint.Folder}: there is no preprocessor_config.json"));
+        DirectoryInfo? drawn = data is null ? Directory.CreateTempSubdirectory("igpt-accuracy-") : null;
+        try
+        {
+            if (drawn is not null)
+                await DrawAsync(drawn.FullName, count);
+            string folder = data ?? Path.Combine(drawn!.FullName, "validation");
+            string[] files = [.. Directory.EnumerateFiles(folder, "*.png", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+            int step = Math.Max(1, files.Length / count);
+            return [.. files.Where((_, index) => index % step == 0).Take(count).Select(file => processor.Tokenize(ImageDecoder.Decode(File.ReadAllBytes(file))))];
+        }
+        finally
+        {
+            drawn?.Delete(recursive: true);
+        }
+    }
+
+    // The pictures that training was held out from: each has a seed of its own, however many there are.
+    static async Task DrawAsync(string folder, int count)
+    {
+        DirectoryInfo own = new(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
+        string program = Path.Combine(own.Parent!.Parent!.FullName, "Training", own.Name, "igpt-train.dll");
+        string perClass = Math.Max(1, (count + 9) / 10).ToString(CultureInfo.InvariantCulture);
+        using Process process = Process.Start(new ProcessStartInfo("dotnet", [program, "shapes", "--out", folder, "--train", "1", "--validation", perClass, "--test", "1", "--seed", "1"]) { RedirectStandardError = true })!;
+        string words = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"igpt-train shapes ended with {process.ExitCode}: {words}");
+    }
+
+    static void Print(List<AccuracyResult> results, int[][] images)
+    {
+        Table table = new Table().Title($"{images.Length} images, {images.Length * images[0].Length} positions").AddColumns("runner", "weights", "KV cache", "logits", "loss", "less float32", "greedy agreement");
+        foreach (AccuracyResult result in results)
+        {
+            table.AddRow(
+                result.Runner, result.Weights, result.Cache, $"{result.LogitError:0.0e+0}", $"{result.Loss:0.00000}", $"{result.Loss - results[0].Loss:+0.00000;-0.00000;0}", $"{result.Agreement:P2}");
+        }
+
+        AnsiConsole.Write(table);
+    }
+}
