@@ -141,8 +141,14 @@ internal static class AccuracyProgram
         DirectoryInfo own = new(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
         string program = Path.Combine(own.Parent!.Parent!.FullName, "Training", own.Name, "igpt-train.dll");
         string perClass = Math.Max(1, (count + 9) / 10).ToString(CultureInfo.InvariantCulture);
-        using Process process = Process.Start(new ProcessStartInfo("dotnet", [program, "shapes", "--out", folder, "--train", "1", "--validation", perClass, "--test", "1", "--seed", "1"]) { RedirectStandardError = true })!;
+        using Process process = Process.Start(new ProcessStartInfo("dotnet", [program, "shapes", "--out", folder, "--train", "1", "--validation", perClass, "--test", "1", "--seed", "1"]) 
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        Task progress = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
         string words = await process.StandardError.ReadToEndAsync();
+        await progress;
         await process.WaitForExitAsync();
         if (process.ExitCode != 0)
             throw new InvalidOperationException($"igpt-train shapes ended with {process.ExitCode}: {words}");

@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace IgptCluster.Engine;
 
 /// <summary>
@@ -7,6 +9,7 @@ namespace IgptCluster.Engine;
 /// <param name="colours">Number of colours; logits behind them (the start token's, where embeddings are tied) are never drawn.</param>
 sealed class Sampler(int colours)
 {
+    readonly float[] _divided = new float[colours];
     readonly double[] _scores = new double[colours];
     readonly double[] _sorted = new double[colours];
     readonly int[] _order = new int[colours];
@@ -39,7 +42,7 @@ sealed class Sampler(int colours)
     /// <param name="sampling">Temperature above 0.</param>
     internal ReadOnlySpan<double> Probabilities(ReadOnlySpan<float> logits, SamplingParameters sampling)
     {
-        Scale(logits, sampling.Temperature);
+        Scale(logits[..colours], sampling.Temperature);
         if (sampling.TopK > 0 && sampling.TopK < colours)
         {
             KeepTop(sampling.TopK);
@@ -57,17 +60,8 @@ sealed class Sampler(int colours)
     /// <summary>Index of the greatest logit, the lowest of equal ones; −1 if they cannot be used.</summary>
     static int Greatest(ReadOnlySpan<float> logits)
     {
-        int greatest = 0;
-        for (int i = 0; i < logits.Length; i++)
-        {
-            if (float.IsNaN(logits[i]))
-            {
-                return -1;
-            }
-
-            greatest = logits[i] > logits[greatest] ? i : greatest;
-        }
-
+        // Where one is not a number, that one is found.
+        int greatest = TensorPrimitives.IndexOfMax(logits);
         return float.IsFinite(logits[greatest]) ? greatest : -1;
     }
 
@@ -75,11 +69,17 @@ sealed class Sampler(int colours)
     void Scale(ReadOnlySpan<float> logits, double temperature)
     {
         float divisor = (float)temperature;
-        float greatest = logits[Greatest(logits[..colours])];
-        bool overflows = !float.IsFinite(greatest / divisor);
+        float greatest = logits[Greatest(logits)];
+        if (float.IsFinite(greatest / divisor))
+        {
+            TensorPrimitives.Divide(logits, divisor, _divided);
+            TensorPrimitives.ConvertTruncating<float, double>(_divided, _scores);
+            return;
+        }
+
         for (int i = 0; i < colours; i++)
         {
-            _scores[i] = overflows ? (logits[i] - (double)greatest) / temperature : logits[i] / divisor;
+            _scores[i] = (logits[i] - (double)greatest) / temperature;
         }
     }
 
@@ -123,25 +123,18 @@ sealed class Sampler(int colours)
         }
     }
 
+    /// <summary>The sum is taken in the colours' order, whatever vectors this machine has.</summary>
     static void Softmax(Span<double> values)
     {
-        double greatest = double.NegativeInfinity;
+        TensorPrimitives.Subtract(values, TensorPrimitives.Max<double>(values), values);
+        TensorPrimitives.Exp<double>(values, values);
+        double sum = 0;
         foreach (double value in values)
         {
-            greatest = Math.Max(greatest, value);
+            sum += value;
         }
 
-        double sum = 0;
-        for (int i = 0; i < values.Length; i++)
-        {
-            values[i] = Math.Exp(values[i] - greatest);
-            sum += values[i];
-        }
-
-        for (int i = 0; i < values.Length; i++)
-        {
-            values[i] /= sum;
-        }
+        TensorPrimitives.Divide(values, sum, values);
     }
 
     static int Pick(ReadOnlySpan<double> probabilities, double uniform)
