@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace IgptCluster.Model;
 
@@ -8,8 +9,9 @@ internal static class Float512
 {
     const float ToWhole = 1.5f * (1 << 23); // a number plus this has no digits left behind the point, and its whole part in its lowest bits
 
+    // left > right ? left : right, so right where one is not a number.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Vector512<float> Larger(Vector512<float> left, Vector512<float> right) => Vector512.ConditionalSelect(Vector512.GreaterThan(left, right), left, right);
+    internal static Vector512<float> Larger(Vector512<float> left, Vector512<float> right) => Avx512F.Max(left, right);
 
     // Of all lanes.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -23,26 +25,22 @@ internal static class Float512
     // Whole numbers within a byte, to bytes.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector128<sbyte> ToBytes(Vector512<int> x) =>
-        Vector512.Narrow(Vector512.Narrow(x, Vector512<int>.Zero), Vector512<short>.Zero).GetLower().GetLower();
-
-    // 2^x, and 0 below 2^-100.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Vector512<float> Exp2OrZero(Vector512<float> x) => Exp2(x) & Vector512.GreaterThan(x, Vector512.Create(-100f));
+        Avx512F.ConvertToVector128SByte(x);
 
     // σ(x)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector512<float> Sigmoid(Vector512<float> x)
     {
         Vector512<float> power = x * Vector512.Create(-MathF.Log2(MathF.E));
-        power = Vector512.ConditionalSelect(Vector512.GreaterThan(power, Vector512.Create(126f)), Vector512.Create(126f), power);
+        power = Avx512F.Min(Vector512.Create(126f), power); // what is not a number stays so
         return Vector512<float>.One / (Vector512<float>.One + Exp2(power));
     }
 
-    // 2^x to 3e-7, for x up to 126; below −126, 2^−126. 2^round(x) by the exponent's bits, times a Taylor polynomial of the rest, at most 1/2.
+    // 2^x to 3e-7, for x up to 126; below the least, which is −126 or more, 2^least; what is not a number stays so. 2^round(x) by the exponent's bits, times a Taylor polynomial of the rest, at most 1/2.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Vector512<float> Exp2(Vector512<float> x)
+    internal static Vector512<float> Exp2(Vector512<float> x, float least = -126)
     {
-        x = Larger(x, Vector512.Create(-126f));
+        x = Larger(Vector512.Create(least), x);
         Vector512<float> whole = x + Vector512.Create(ToWhole);
         Vector512<float> rest = x - (whole - Vector512.Create(ToWhole));
         Vector512<float> power = Vector512.Create(1.5403530e-4f);

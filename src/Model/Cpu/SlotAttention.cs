@@ -12,6 +12,7 @@ internal sealed unsafe class SlotAttention : IDisposable
 {
     const int Columns = TileKernel.Columns;
     const int Step = 16; // numbers of a vector
+    const float Least = -100; // powers of 2 below this share nothing, and are far from denormal ones
 
     readonly KvArena _arena;
     readonly TileRows _queries;
@@ -69,54 +70,70 @@ internal sealed unsafe class SlotAttention : IDisposable
         }
     }
 
-    // Scores of one row to shares: the first so many become their softmax, those up to the tile's end 0.
+    // Scores of one row to shares: the first so many become their softmax, those up to the tile's end 0. What is not a number, or not finite, makes all of them so.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void Share(KvPlace place, int row, int count, int end, float scale)
     {
         float* scores = _scores.Floats + ((long)row * _width);
-        float* scales = _arena.Layout.ScaleCount > 0 ? _arena.KeyScales(place) : null;
         int last = (count - 1) / Step * Step; // place of the last vector, which may be a part
-        Vector512<float> inLast = Inside(count - last);
-        Vector512<float> highest = Vector512.Create(float.NegativeInfinity);
-        Vector512<float> broken = Vector512<float>.Zero; // NaN if some score is not finite
-        for (int at = 0; at <= last; at += Step)
-        {
-            Vector512<float> score = Vector512.Load(scores + at);
-            if (scales is not null)
-                score *= Vector512.Load(scales + at);
-            if (at == last)
-                score = Vector512.ConditionalSelect(inLast, score, Vector512.Create(float.MinValue));
-            score.Store(scores + at);
-            highest = Float512.Larger(score, highest);
-            broken = Vector512.FusedMultiplyAdd(score, Vector512<float>.Zero, broken);
-        }
-
+        Vector512<float> highest = Highest(place, scores, (last, Inside(count - last)));
         float factor = scale * MathF.Log2(MathF.E);
         Vector512<float> factors = Vector512.Create(factor);
         Vector512<float> offsets = Vector512.Create(-Float512.Largest(highest) * factor);
-        Vector512<float> sums = broken;
-        for (int at = 0; at <= last; at += Step)
+        Vector512<float> sums = Vector512<float>.Zero;
+        for (int at = 0; at < last; at += Step)
         {
-            Vector512<float> power = Float512.Exp2OrZero(Vector512.FusedMultiplyAdd(Vector512.Load(scores + at), factors, offsets));
+            Vector512<float> power = Float512.Exp2(Vector512.FusedMultiplyAdd(Vector512.Load(scores + at), factors, offsets), Least);
             power.Store(scores + at);
             sums += power;
         }
 
-        Write(place, row, (last + Step, end), Vector512.Create(1 / Vector512.Sum(sums)));
+        Vector512<float> rest = Float512.Exp2(Vector512.FusedMultiplyAdd(Vector512.Load(scores + last), factors, offsets), Least) & Inside(count - last);
+        rest.Store(scores + last);
+        Write(place, row, (last + Step, end), Vector512.Create(1 / Vector512.Sum(sums + rest)));
+    }
+
+    // The highest score of each lane, after scores were brought to their size.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    Vector512<float> Highest(KvPlace place, float* scores, (int At, Vector512<float> Inside) last)
+    {
+        Vector512<float> highest = Vector512.Create(float.MinValue);
+        if (_arena.Layout.ScaleCount == 0)
+        {
+            for (int at = 0; at < last.At; at += Step)
+                highest = Float512.Larger(Vector512.Load(scores + at), highest);
+        }
+        else
+        {
+            float* scales = _arena.KeyScales(place);
+            for (int at = 0; at <= last.At; at += Step)
+            {
+                Vector512<float> score = Vector512.Load(scores + at) * Vector512.Load(scales + at);
+                score.Store(scores + at);
+                highest = at < last.At ? Float512.Larger(score, highest) : highest;
+            }
+        }
+
+        return Float512.Larger(Vector512.ConditionalSelect(last.Inside, Vector512.Load(scores + last.At), Vector512.Create(float.MinValue)), highest);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void Write(KvPlace place, int row, (int Count, int End) range, Vector512<float> share)
     {
         float* scores = _scores.Floats + ((long)row * _width);
-        float* scales = _arena.Layout.ScaleCount > 0 ? _arena.ValueScales(place) : null;
         int padded = (range.End + Columns - 1) / Columns * Columns;
         for (int at = range.Count; at < padded; at += Step)
             Vector512<float>.Zero.Store(scores + at);
-        for (int at = 0; at < range.Count; at += Step)
+        if (_arena.Layout.ScaleCount == 0)
         {
-            Vector512<float> shares = Vector512.Load(scores + at) * share;
-            (scales is null ? shares : shares * Vector512.Load(scales + at)).Store(scores + at);
+            for (int at = 0; at < range.Count; at += Step)
+                (Vector512.Load(scores + at) * share).Store(scores + at);
+        }
+        else
+        {
+            float* scales = _arena.ValueScales(place);
+            for (int at = 0; at < range.Count; at += Step)
+                (Vector512.Load(scores + at) * share * Vector512.Load(scales + at)).Store(scores + at);
         }
 
         _shares.Write(row, scores, padded);

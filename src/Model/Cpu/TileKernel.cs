@@ -54,8 +54,8 @@ internal static unsafe class TileKernel
     /// (a, bytes between rows of a, panel, lanes along the inner dimension, c, bytes between rows of c): a [rows, lanes] of 4 bytes, panel [lanes, 32], c
     /// float32 [rows, 32], or int32 with <see cref="TileType.Int8"/>.
     /// </returns>
-    internal static delegate* unmanaged<void*, nint, void*, nint, float*, nint, void> For(TileType type, int rows) =>
-        (delegate* unmanaged<void*, nint, void*, nint, float*, nint, void>)Codes[((int)type * (MaxRows + 1)) + rows].Value.Start;
+    internal static delegate* unmanaged[SuppressGCTransition]<void*, nint, void*, nint, float*, nint, void> For(TileType type, int rows) =>
+        (delegate* unmanaged[SuppressGCTransition]<void*, nint, void*, nint, float*, nint, void>)Codes[((int)type * (MaxRows + 1)) + rows].Value.Start;
 
     // By the System V calling convention a, its stride, panel, lanes, c and its stride come in rdi, rsi, rdx, rcx, r8 and r9.
     static byte[] Generate(TileType type, int rows)
