@@ -34,19 +34,19 @@ static class StepPlanRules
         int length = chunk.Tokens.Length;
         Require(length >= 1, "a chunk must have at least one token", length);
         Require(chunk.Start >= 0, "a chunk's start must be at least 0", chunk.Start);
-        Require(chunk.Start <= shape.PositionCount - length, $"a chunk must end at n_positions = {shape.PositionCount} at the latest", (long)chunk.Start + length);
+        Require(chunk.Start <= shape.PositionCount - length, "a chunk must end at the latest at n_positions", (long)chunk.Start + length, shape.PositionCount);
         RequireIds(chunk.Tokens.Span, shape.VocabularySize, "a token must be 0 to the vocabulary size − 1");
         Require(!chunk.WantsLogits || shape.LogitCount > 0, "logits need a model with a language-model head; its logits", shape.LogitCount);
         if (!chunk.Targets.IsEmpty)
         {
-            Require(chunk.Targets.Length == length, $"targets must be as many as the chunk's {length} tokens", chunk.Targets.Length);
+            Require(chunk.Targets.Length == length, "targets must be as many as the chunk's tokens", chunk.Targets.Length, length);
             RequireIds(chunk.Targets.Span, shape.LogitCount, "a target must be 0 to the number of logits − 1");
         }
 
         int previous = -1;
         foreach (int layer in chunk.PooledLayers)
         {
-            Require(layer > previous && layer <= shape.LayerCount, $"pooled layers must ascend within 0 to {shape.LayerCount}", layer);
+            Require(layer > previous && layer <= shape.LayerCount, "pooled layers must ascend within 0 to n_layer", layer, shape.LayerCount);
             previous = layer;
         }
     }

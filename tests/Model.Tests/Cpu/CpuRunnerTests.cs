@@ -116,7 +116,7 @@ public sealed class CpuRunnerTests
     }
 
     [Fact]
-    public void Execute_ThousandDecodeSteps_AllocatesNothingThatCounts()
+    public void Execute_ThousandDecodeSteps_AllocatesNothing()
     {
         using var model = new RandomNetwork("128 3 4 65 256");
         using CpuModelRunner runner = model.Runner(ScalarType.BFloat16, ScalarType.BFloat16, slots: 8);
@@ -127,8 +127,7 @@ public sealed class CpuRunnerTests
         for (int round = 0; round < 10; round++)
             Array.ForEach(plans, plan => runner.Execute(plan));
         long each = (GC.GetAllocatedBytesForCurrentThread() - before) / (10 * plans.Length * 8);
-        TestContext.Current.TestOutputHelper!.WriteLine($"{each} bytes a token");
-        Assert.True(each < 256, $"{each} bytes a token");
+        Assert.Equal(0, each);
         Assert.Equal(live, Tensor.TotalCount);
     }
 

@@ -15,13 +15,13 @@ public sealed class RunnerRuleTests
         AssertRefused(runner, "one chunk of a step only; given: 1", Chunk(1, 0, 1), Chunk(1, 1, 1));
         AssertRefused(runner, "at least one token; given: 0", Chunk(0, 0));
         AssertRefused(runner, "at least 0; given: -1", Chunk(0, -1, 1));
-        AssertRefused(runner, "n_positions = 16 at the latest; given: 17", Chunk(0, 15, 1, 1));
-        AssertRefused(runner, "at the latest; given: 2147483648", Chunk(0, int.MaxValue, 1));
+        AssertRefused(runner, "at the latest at n_positions = 16; given: 17", Chunk(0, 15, 1, 1));
+        AssertRefused(runner, "n_positions = 16; given: 2147483648", Chunk(0, int.MaxValue, 1));
         AssertRefused(runner, "vocabulary size − 1 = 16; given: 17", Chunk(0, 0, 17));
-        AssertRefused(runner, "as many as the chunk's 1 tokens; given: 2", Chunk(0, 0, 1) with { Targets = Tokens(0, 2, 17) });
+        AssertRefused(runner, "as many as the chunk's tokens = 1; given: 2", Chunk(0, 0, 1) with { Targets = Tokens(0, 2, 17) });
         AssertRefused(runner, "number of logits − 1 = 15; given: 16", Chunk(0, 0, 1) with { Targets = Tokens(0, 1, 17) });
-        AssertRefused(runner, "ascend within 0 to 2; given: 3", Chunk(0, 0, 1) with { PooledLayers = [1, 3] });
-        AssertRefused(runner, "ascend within 0 to 2; given: 1", Chunk(0, 0, 1) with { PooledLayers = [1, 1] });
+        AssertRefused(runner, "ascend within 0 to n_layer = 2; given: 3", Chunk(0, 0, 1) with { PooledLayers = [1, 3] });
+        AssertRefused(runner, "ascend within 0 to n_layer = 2; given: 1", Chunk(0, 0, 1) with { PooledLayers = [1, 1] });
         Assert.Throws<ArgumentException>(() => runner.Execute(new StepPlan([new PrefixCopy(0, 2, 1)], [])));
         Assert.Throws<ArgumentException>(() => runner.Execute(new StepPlan([new PrefixCopy(0, 1, 17)], [])));
         Assert.Equal(before, runner.Run(Chunk(1, 0, 16, 1, 2))[0].Logits.ToArray());
