@@ -1,4 +1,5 @@
 using System.Text.Json;
+using IgptCluster.Engine;
 using IgptCluster.Tests.Shared;
 using static TorchSharp.torch;
 
@@ -22,6 +23,23 @@ static class GoldenNetwork
         ScalarType dtype = ScalarType.Float32,
         Func<ImageGptConfig, ImageGptConfig>? change = null,
         Func<string, Tensor, Tensor>? replace = null) => LoadFolder(Path.Combine(GoldenSet.Bundled, "models", model), dtype, change, replace);
+
+    /// <summary>Every runner that can serve a checkpoint of the golden set here, one after the other: the plain one, and the processors' own where it fits.</summary>
+    public static IEnumerable<IModelRunner> Runners(string model, int slots) => RunnersOf(GoldenSet.PathOf("models", model), slots);
+
+    /// <summary>The same of the set that lies with the tests.</summary>
+    public static IEnumerable<IModelRunner> BundledRunners(string model, int slots) => RunnersOf(Path.Combine(GoldenSet.Bundled, "models", model), slots);
+
+    static IEnumerable<IModelRunner> RunnersOf(string folder, int slots)
+    {
+        yield return new TorchModelRunner(LoadFolder(folder, ScalarType.Float32, change: null, replace: null), new TorchRunnerOptions { Slots = slots });
+        using Checkpoint checkpoint = Checkpoint.Open(folder);
+        if (CpuNetwork.Fits(checkpoint.Config, ScalarType.Float32))
+        {
+            var network = new CpuNetwork(checkpoint.Config, checkpoint.Architecture, ScalarType.Float32, checkpoint);
+            yield return new CpuModelRunner(network, new CpuRunnerOptions { Slots = slots, KeyValueType = ScalarType.Float32 });
+        }
+    }
 
     static ImageGpt LoadFolder(string folder, ScalarType dtype, Func<ImageGptConfig, ImageGptConfig>? change, Func<string, Tensor, Tensor>? replace)
     {

@@ -21,14 +21,19 @@ public sealed class RunnerTests
         int length = (int)golden.Shape("sequences")[1];
         int[][] expected = [.. golden.Integers("outputs", "sequences").Select(id => (int)id).Chunk(length)];
         int prompt = golden.Integers("inputs", "input_ids").Length / rows;
-        using var runner = new TorchModelRunner(GoldenNetwork.Load(model), new TorchRunnerOptions { Slots = rows });
-        int[][] given = [.. expected.Select(row => row[..prompt])];
-        for (int start = 0; start + given[0].Length < length;)
+        foreach (IModelRunner runner in GoldenNetwork.Runners(model, rows))
         {
-            SequenceChunk[] chunks = [.. given.Select((tokens, slot) => Chunk(slot, start, tokens))];
-            start += given[0].Length;
-            given = [.. runner.Run(chunks).Select(output => new[] { output.Greedy() })];
-            Assert.Equal(expected.Select(row => row[start]), given.Select(tokens => tokens[0]));
+            using (runner)
+            {
+                int[][] given = [.. expected.Select(row => row[..prompt])];
+                for (int start = 0; start + given[0].Length < length;)
+                {
+                    SequenceChunk[] chunks = [.. given.Select((tokens, slot) => Chunk(slot, start, tokens))];
+                    start += given[0].Length;
+                    given = [.. runner.Run(chunks).Select(output => new[] { output.Greedy() })];
+                    Assert.Equal(expected.Select(row => row[start]), given.Select(tokens => tokens[0]));
+                }
+            }
         }
     }
 
@@ -37,22 +42,27 @@ public sealed class RunnerTests
     public void Execute_PromptInAnySplit_GivesTheDenseLogits(string model)
     {
         using ImageGpt dense = GoldenNetwork.LoadBundled(model);
-        using var runner = new TorchModelRunner(GoldenNetwork.LoadBundled(model), new TorchRunnerOptions { Slots = 3 });
-        int[] tokens = Tokens(1, Math.Min(dense.Config.PositionCount, 100), dense.Config.VocabSize);
-        float[] expected = DenseLogits(dense, tokens);
-        var random = new Random(5);
-        for (int trial = 0; trial < 6; trial++)
+        foreach (IModelRunner runner in GoldenNetwork.BundledRunners(model, 3))
         {
-            int largest = trial == 0 ? tokens.Length : random.Next(1, tokens.Length);
-            ChunkOutput last = default;
-            for (int start = 0; start < tokens.Length;)
+            using (runner)
             {
-                int end = Math.Min(tokens.Length, start + random.Next(1, largest + 1));
-                last = runner.Run(Chunk(trial % 3, start, tokens[start..end]))[0];
-                start = end;
-            }
+                int[] tokens = Tokens(1, Math.Min(dense.Config.PositionCount, 100), dense.Config.VocabSize);
+                float[] expected = DenseLogits(dense, tokens);
+                var random = new Random(5);
+                for (int trial = 0; trial < 6; trial++)
+                {
+                    int largest = trial == 0 ? tokens.Length : random.Next(1, tokens.Length);
+                    ChunkOutput last = default;
+                    for (int start = 0; start < tokens.Length;)
+                    {
+                        int end = Math.Min(tokens.Length, start + random.Next(1, largest + 1));
+                        last = runner.Run(Chunk(trial % 3, start, tokens[start..end]))[0];
+                        start = end;
+                    }
 
-            AssertClose(expected.AsSpan(^dense.LogitCount..), last.Logits.Span, $"{model}, split {trial}");
+                    AssertClose(expected.AsSpan(^dense.LogitCount..), last.Logits.Span, $"{model}, split {trial}");
+                }
+            }
         }
     }
 
@@ -95,15 +105,20 @@ public sealed class RunnerTests
     public void Execute_PrefixCopy_LetsTheTargetGoOnAlone(string model)
     {
         using ImageGpt dense = GoldenNetwork.LoadBundled(model);
-        using var runner = new TorchModelRunner(GoldenNetwork.LoadBundled(model), new TorchRunnerOptions { Slots = 3 });
-        int[] tokens = Tokens(2, Math.Min(dense.Config.PositionCount, 40), dense.Config.VocabSize);
-        int[] fork = [.. tokens[..8], .. Tokens(3, tokens.Length - 7, dense.Config.VocabSize)[1..]];
-        runner.Run(Chunk(1, 0, tokens[..10]));
+        foreach (IModelRunner runner in GoldenNetwork.BundledRunners(model, 3))
+        {
+            using (runner)
+            {
+                int[] tokens = Tokens(2, Math.Min(dense.Config.PositionCount, 40), dense.Config.VocabSize);
+                int[] fork = [.. tokens[..8], .. Tokens(3, tokens.Length - 7, dense.Config.VocabSize)[1..]];
+                runner.Run(Chunk(1, 0, tokens[..10]));
 
-        // The copy takes 8 of 10 tokens; source and target then go different ways in one step.
-        ChunkOutput[] outputs = [.. runner.Execute(new StepPlan([new PrefixCopy(1, 2, 8)], [Chunk(2, 8, fork[8..]), Chunk(1, 10, tokens[10..])]))];
-        AssertClose(DenseLogits(dense, fork).AsSpan(^dense.LogitCount..), outputs[0].Logits.Span, $"{model} target");
-        AssertClose(DenseLogits(dense, tokens).AsSpan(^dense.LogitCount..), outputs[1].Logits.Span, $"{model} source");
+                // The copy takes 8 of 10 tokens; source and target then go different ways in one step.
+                ChunkOutput[] outputs = [.. runner.Execute(new StepPlan([new PrefixCopy(1, 2, 8)], [Chunk(2, 8, fork[8..]), Chunk(1, 10, tokens[10..])]))];
+                AssertClose(DenseLogits(dense, fork).AsSpan(^dense.LogitCount..), outputs[0].Logits.Span, $"{model} target");
+                AssertClose(DenseLogits(dense, tokens).AsSpan(^dense.LogitCount..), outputs[1].Logits.Span, $"{model} source");
+            }
+        }
     }
 
     [Fact]
@@ -125,16 +140,21 @@ public sealed class RunnerTests
     public void Execute_Targets_GivesTheirLogProbabilities(string model)
     {
         using ImageGpt dense = GoldenNetwork.LoadBundled(model);
-        using var runner = new TorchModelRunner(GoldenNetwork.LoadBundled(model), new TorchRunnerOptions { Slots = 1 });
-        int[] tokens = Tokens(4, Math.Min(dense.Config.PositionCount, 90), dense.Config.VocabSize);
-        int[] targets = [.. tokens[1..], 3];
-        float[] logits = DenseLogits(dense, tokens);
-        float[] expected = [.. targets.Select((target, position) => LogProbability(logits.AsSpan(position * dense.LogitCount, dense.LogitCount), target))];
-        int half = tokens.Length / 2;
-        float[] first = runner.Run(Chunk(0, 0, tokens[..half]) with { Targets = targets.AsMemory(..half) })[0].LogProbabilities.ToArray();
-        ChunkOutput second = runner.Run(Chunk(0, half, tokens[half..]) with { Targets = targets.AsMemory(half..), WantsLogits = false })[0];
-        AssertClose(expected, [.. first, .. second.LogProbabilities.Span], $"{model} log-probabilities");
-        Assert.True(second.Logits.IsEmpty);
+        foreach (IModelRunner runner in GoldenNetwork.BundledRunners(model, 1))
+        {
+            using (runner)
+            {
+                int[] tokens = Tokens(4, Math.Min(dense.Config.PositionCount, 90), dense.Config.VocabSize);
+                int[] targets = [.. tokens[1..], 3];
+                float[] logits = DenseLogits(dense, tokens);
+                float[] expected = [.. targets.Select((target, position) => LogProbability(logits.AsSpan(position * dense.LogitCount, dense.LogitCount), target))];
+                int half = tokens.Length / 2;
+                float[] first = runner.Run(Chunk(0, 0, tokens[..half]) with { Targets = targets.AsMemory(..half) })[0].LogProbabilities.ToArray();
+                ChunkOutput second = runner.Run(Chunk(0, half, tokens[half..]) with { Targets = targets.AsMemory(half..), WantsLogits = false })[0];
+                AssertClose(expected, [.. first, .. second.LogProbabilities.Span], $"{model} log-probabilities");
+                Assert.True(second.Logits.IsEmpty);
+            }
+        }
     }
 
     [Theory]
@@ -146,17 +166,22 @@ public sealed class RunnerTests
         using DisposeScope scope = NewDisposeScope();
         using IDisposable noGradient = no_grad();
         using ImageGpt dense = GoldenNetwork.LoadBundled(model);
-        using var runner = new TorchModelRunner(GoldenNetwork.LoadBundled(model), new TorchRunnerOptions { Slots = 2 });
-        int[] tokens = Tokens(6, dense.Config.PositionCount, dense.Config.VocabSize);
-        Tensor ids = tensor(Array.ConvertAll(tokens, token => (long)token)).unsqueeze(0);
-        Tensor hidden = stack(dense.Forward(new ImageGptInput { TokenIds = ids, WantsHiddenStates = true }).HiddenStates).squeeze(1); // [L + 1, T, E]
-        int[] layers = [.. Enumerable.Range(0, dense.Config.LayerCount + 1)];
-        int half = tokens.Length / 2;
-        foreach (var (start, end) in new[] { (0, half), (half, tokens.Length) })
+        foreach (IModelRunner runner in GoldenNetwork.BundledRunners(model, 2))
         {
-            SequenceChunk chunk = Chunk(1, start, tokens[start..end]) with { WantsLogits = false, PooledLayers = layers };
-            float[] expected = hidden.narrow(1, start, end - start).sum(1).flatten().data<float>().ToArray();
-            AssertClose(expected, runner.Run(chunk)[0].PooledSums.Span, $"{model} pooled sums of {start} to {end}");
+            using (runner)
+            {
+                int[] tokens = Tokens(6, dense.Config.PositionCount, dense.Config.VocabSize);
+                Tensor ids = tensor(Array.ConvertAll(tokens, token => (long)token)).unsqueeze(0);
+                Tensor hidden = stack(dense.Forward(new ImageGptInput { TokenIds = ids, WantsHiddenStates = true }).HiddenStates).squeeze(1); // [L + 1, T, E]
+                int[] layers = [.. Enumerable.Range(0, dense.Config.LayerCount + 1)];
+                int half = tokens.Length / 2;
+                foreach (var (start, end) in new[] { (0, half), (half, tokens.Length) })
+                {
+                    SequenceChunk chunk = Chunk(1, start, tokens[start..end]) with { WantsLogits = false, PooledLayers = layers };
+                    float[] expected = hidden.narrow(1, start, end - start).sum(1).flatten().data<float>().ToArray();
+                    AssertClose(expected, runner.Run(chunk)[0].PooledSums.Span, $"{model} pooled sums of {start} to {end}");
+                }
+            }
         }
     }
 
