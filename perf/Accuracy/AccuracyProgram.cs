@@ -9,6 +9,9 @@ using static TorchSharp.torch;
 
 namespace IgptCluster.Accuracy;
 
+/// <summary>What to compare.</summary>
+internal sealed record AccuracySettings(string Model, string? Data, int Images, string Device, string Json);
+
 /// <summary>How far a runner is from the reference, over all positions of all images.</summary>
 /// <param name="Runner">The runner's name.</param>
 /// <param name="Weights">Data type of its weights.</param>
@@ -16,21 +19,28 @@ namespace IgptCluster.Accuracy;
 /// <param name="LogitError">Root mean square of the difference of logits, divided by that of the logits less their mean.</param>
 /// <param name="Loss">Mean negative log-likelihood, nats per token.</param>
 /// <param name="Agreement">Share of positions whose most likely token is the reference's.</param>
-internal sealed record AccuracyResult(string Runner, string Weights, string Cache, double LogitError, double Loss, double Agreement);
+/// <param name="IsClose">Whether the error of the logits is within what the data types explain.</param>
+internal sealed record AccuracyResult(string Runner, string Weights, string Cache, double LogitError, double Loss, double Agreement, bool IsClose);
 
 /// <summary>Feeds images token by token, as decoding does, and compares the logits of every position.</summary>
 internal static class AccuracyProgram
 {
     static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    internal static async Task<int> RunAsync(string model, string? data, int count, string json)
+    internal static async Task<int> RunAsync(AccuracySettings settings)
     {
         LibTorch.Prepare();
-        using Checkpoint checkpoint = Checkpoint.Open(model);
-        int[][] images = await ReadAsync(checkpoint, data, count);
-        float[][] expected = Logits(Plain(checkpoint, ScalarType.Float32, images.Length), images);
-        var results = new List<AccuracyResult> { Compare("libtorch", ScalarType.Float32, ScalarType.Float32, expected, expected, images) };
-        results.Add(Compare("libtorch", ScalarType.BFloat16, ScalarType.BFloat16, Logits(Plain(checkpoint, ScalarType.BFloat16, images.Length), images), expected, images));
+        Console.WriteLine(LibTorch.Describe());
+        using Checkpoint checkpoint = Checkpoint.Open(settings.Model);
+        int[][] images = await ReadAsync(checkpoint, settings.Data, settings.Images);
+        float[][] expected = Logits(Plain(checkpoint, ScalarType.Float32, "cpu", images.Length), images);
+        var results = new List<AccuracyResult> { Compare("libtorch on cpu", ScalarType.Float32, ScalarType.Float32, expected, expected, images) };
+        foreach (ScalarType dtype in new[] { ScalarType.Float32, ScalarType.BFloat16 }.Where(dtype => settings.Device != "cpu" || dtype != ScalarType.Float32))
+        {
+            float[][] logits = Logits(Plain(checkpoint, dtype, settings.Device, images.Length), images);
+            results.Add(Compare($"libtorch on {settings.Device}", dtype, dtype, logits, expected, images));
+        }
+
         (ScalarType Weights, ScalarType Cache)[] own =
         [
             (ScalarType.Float32, ScalarType.Float32), (ScalarType.Float32, ScalarType.BFloat16), (ScalarType.Float32, ScalarType.Int8), (ScalarType.BFloat16, ScalarType.BFloat16),
@@ -40,17 +50,26 @@ internal static class AccuracyProgram
         {
             var network = new CpuNetwork(checkpoint.Config, checkpoint.Architecture, weights, checkpoint);
             var runner = new CpuModelRunner(network, new CpuRunnerOptions { Slots = images.Length, KeyValueType = cache });
-            results.Add(Compare("CPU", weights, cache, Logits(runner, images), expected, images));
+            results.Add(Compare("processors' own", weights, cache, Logits(runner, images), expected, images));
         }
 
         Print(results, images);
-        await File.WriteAllTextAsync(json, JsonSerializer.Serialize(results, Indented));
-        Console.WriteLine($"Wrote {json}");
-        return 0;
+        await File.WriteAllTextAsync(settings.Json, JsonSerializer.Serialize(results, Indented));
+        Console.WriteLine($"Wrote {settings.Json}");
+        return results.TrueForAll(result => result.IsClose) ? 0 : 1;
     }
 
-    static TorchModelRunner Plain(Checkpoint checkpoint, ScalarType dtype, int slots) => new(
-        new ImageGpt(checkpoint.Config, checkpoint.Architecture, name => checkpoint.Load(name, ScalarType.Float32), dtype: dtype), new TorchRunnerOptions { Slots = slots });
+    static TorchModelRunner Plain(Checkpoint checkpoint, ScalarType dtype, string device, int slots) => new(
+        new ImageGpt(checkpoint.Config, checkpoint.Architecture, name => checkpoint.Load(name, ScalarType.Float32), new Device(device), dtype),
+        new TorchRunnerOptions { Slots = slots });
+
+    // What the roundings of weights and cache explain, with room.
+    static double Limit(ScalarType weights, ScalarType cache) => (weights, cache) switch
+    {
+        (ScalarType.Float32, ScalarType.Float32) => 1e-4,
+        (ScalarType.Int8, _) => 0.2,
+        _ => 0.05,
+    };
 
     // Of each position of all images: [position][images × logits].
     static float[][] Logits(IModelRunner runner, int[][] images)
@@ -101,7 +120,9 @@ internal static class AccuracyProgram
         }
 
         double positions = (double)expected.Length * images.Length;
-        return new AccuracyResult(runner, $"{weights}".ToLowerInvariant(), $"{cache}".ToLowerInvariant(), Math.Sqrt(error / size), loss / positions, same / positions);
+        double logits = Math.Sqrt(error / size);
+        return new AccuracyResult(
+            runner, $"{weights}".ToLowerInvariant(), $"{cache}".ToLowerInvariant(), logits, loss / positions, same / positions, IsClose: logits <= Limit(weights, cache));
     }
 
     static double Mean(ReadOnlySpan<float> values) => System.Numerics.Tensors.TensorPrimitives.Sum(values) / values.Length;

@@ -10,12 +10,12 @@ namespace IgptCluster.Load;
 
 /// <summary>What to measure.</summary>
 internal sealed record LoadSettings(
-    string? Model, string Preset, string DType, string? KvDType, int[] Sessions, int[] Positions, int Tokens, int Rounds, int SoakSteps, string Json, string Picture);
+    string? Model, string Preset, string Device, string DType, string? KvDType, int[] Sessions, int[] Positions, int Tokens, int Rounds, int SoakSteps, string Json, string Picture);
 
 /// <summary>All results of a run.</summary>
 /// <param name="WeightBytes">Bytes of all weights.</param>
 /// <param name="CacheBytes">Bytes of all KV slots.</param>
-internal sealed record LoadReport(string Model, string DType, string KvDType, MachineLimits Limits, InProcessReport InProcess, OverGrpcReport OverGrpc, double WeightBytes, double CacheBytes);
+internal sealed record LoadReport(string Model, string Device, string DType, string KvDType, MachineLimits Limits, InProcessReport InProcess, OverGrpcReport OverGrpc, double WeightBytes, double CacheBytes);
 
 /// <summary>What the engine does in the process that measures.</summary>
 /// <param name="SoakGrowth">Bytes by which the process grew in the further steps.</param>
@@ -39,7 +39,7 @@ internal static class LoadProgram
     {
         LibTorch.Prepare();
         ScalarType dtype = TypeOf(settings.DType);
-        MachineLimits limits = MachineLimits.Measure(dtype);
+        MachineLimits limits = MachineLimits.Measure(settings.Device, dtype);
         DirectoryInfo? made = settings.Model is null ? Directory.CreateTempSubdirectory("igpt-load-") : null;
         try
         {
@@ -69,12 +69,12 @@ internal static class LoadProgram
         ScalarType cache = TypeOf(cacheName);
         var ceilings = new Ceilings(config, BytesOf(dtype), BytesOf(cache), limits);
         int slots = Math.Max(settings.Sessions.Max(), StreamsBeside + 2);
-        InProcessReport inProcess = await InProcessAsync(settings, new Loading(folder, dtype, cache), ceilings, slots);
+        InProcessReport inProcess = await InProcessAsync(settings, new Loading(folder, settings.Device, dtype, cache), ceilings, slots);
         GC.Collect();
         var watch = Stopwatch.StartNew();
-        await using Server server = await Server.StartAsync(folder, settings.DType, cacheName, slots);
+        await using Server server = await Server.StartAsync(folder, new ServerTypes(settings.Device, settings.DType, cacheName), slots);
         OverGrpcReport overGrpc = await OverGrpcAsync(settings, server, watch.Elapsed, new LoadRun(server.Address, config, ceilings));
-        var report = new LoadReport(settings.Model ?? $"{settings.Preset} (random)", settings.DType, cacheName, limits, inProcess, overGrpc, ceilings.WeightBytes, slots * ceilings.SlotBytes);
+        var report = new LoadReport(settings.Model ?? $"{settings.Preset} (random)", settings.Device, settings.DType, cacheName, limits, inProcess, overGrpc, ceilings.WeightBytes, slots * ceilings.SlotBytes);
         Draw(settings.Picture, report, ceilings);
         return report;
     }
@@ -96,6 +96,7 @@ internal static class LoadProgram
 
     static async Task<OverGrpcReport> OverGrpcAsync(LoadSettings settings, Server server, TimeSpan ready, LoadRun run)
     {
+        await run.WarmAsync();
         var decode = new List<DecodeResult>();
         foreach (int sessions in settings.Sessions)
             decode.Add(await run.DecodeAsync(sessions, settings.Tokens, settings.Rounds));
@@ -108,7 +109,7 @@ internal static class LoadProgram
         var points = new List<(string, RooflinePoint)>();
         points.AddRange(report.InProcess.Engine.Where(one => one.Lengths == "even").Select(one => ("decoding: sequences at position", ceilings.DecodePoint(one.Sessions, one.Position, one.TokensPerSecond))));
         points.AddRange(report.InProcess.Prefill.Select(one => ("read through", ceilings.PrefillPoint($"{one.Sequences} × {one.Tokens}", one.Sequences, one.Tokens, one.TokensPerSecond))));
-        Roofline.Draw(file, $"{report.Model}, {report.DType} weights, {report.KvDType} KV cache", report.Limits, points);
+        Roofline.Draw(file, $"{report.Model}, {report.DType} weights, {report.KvDType} KV cache, {report.Device}", report.Limits, points);
     }
 
     static ScalarType TypeOf(string name) => name switch { "bfloat16" => ScalarType.BFloat16, "int8" => ScalarType.Int8, _ => ScalarType.Float32 };

@@ -30,8 +30,18 @@ internal sealed record ImageResult(int Batch, double ImagesPerSecond, double Cei
 internal sealed class LoadRun(Uri address, ImageGptConfig config, Ceilings ceilings)
 {
     const int Prompt = 480;
+    const int WarmSessions = 4;
+    const int WarmTokens = 32;
+    static readonly TimeSpan WarmTime = TimeSpan.FromSeconds(8);
 
     readonly Protocol.V1.ImageGpt.ImageGptClient _client = new(GrpcChannel.ForAddress(address));
+
+    /// <summary>Some sessions, until the silo's and this process's code is compiled for good.</summary>
+    internal async Task WarmAsync()
+    {
+        for (var watch = Stopwatch.StartNew(); watch.Elapsed < WarmTime;)
+            await RoundAsync(WarmSessions, WarmTokens);
+    }
 
     /// <summary>Sessions behind one prompt of 480 tokens, which the engine prefills once, each making tokens of its own.</summary>
     internal async Task<DecodeResult> DecodeAsync(int sessions, int tokens, int rounds)

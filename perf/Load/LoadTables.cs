@@ -8,8 +8,8 @@ internal static class LoadTables
     internal static void Print(LoadReport report)
     {
         MachineLimits limits = report.Limits;
-        Console.WriteLine($"Machine: {limits.Threads} processors, {limits.ReadBytesPerSecond / 1e9:0.0} GB/s read, {limits.FlopsPerSecond / 1e9:0} GFLOP/s {report.DType} products (libtorch's {limits.GemmFlopsPerSecond / 1e9:0})");
-        Console.WriteLine($"Model: {report.Model} in {report.DType}, KV cache in {report.KvDType}");
+        Console.WriteLine($"Machine: {(report.Device == "cpu" ? $"{limits.Threads} processors" : report.Device)}, {limits.ReadBytesPerSecond / 1e9:0.0} GB/s read, {limits.FlopsPerSecond / 1e9:0} GFLOP/s {report.DType} products (libtorch's {limits.GemmFlopsPerSecond / 1e9:0})");
+        Console.WriteLine($"Model: {report.Model} in {report.DType} on {report.Device}, KV cache in {report.KvDType}");
         LoadingResult loading = report.InProcess.Loading;
         Console.WriteLine($"Loading {loading.Bytes / 1e6:0} MB from the page cache: {loading.LoadSeconds:0.000} s, reading them {loading.ReadSeconds:0.000} s ({loading.LoadSeconds / loading.ReadSeconds:0.0} times); silo ready after {report.OverGrpc.ReadySeconds:0.0} s");
         Print(report.InProcess.Engine);

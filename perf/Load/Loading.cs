@@ -12,7 +12,7 @@ namespace IgptCluster.Load;
 internal sealed record LoadingResult(long Bytes, double ReadSeconds, double LoadSeconds);
 
 /// <summary>Makes the runner that the silo would choose, and measures how long its weights take.</summary>
-internal sealed class Loading(string folder, ScalarType dtype, ScalarType cache)
+internal sealed class Loading(string folder, string device, ScalarType dtype, ScalarType cache)
 {
     const int Buffer = 1 << 20;
 
@@ -47,9 +47,9 @@ internal sealed class Loading(string folder, ScalarType dtype, ScalarType cache)
     {
         using Checkpoint checkpoint = Checkpoint.Open(folder);
         _ = checkpoint.ComputeVersion();
-        return CpuNetwork.Fits(checkpoint.Config, dtype)
+        return device == "cpu" && CpuNetwork.Fits(checkpoint.Config, dtype)
             ? new CpuNetwork(checkpoint.Config, checkpoint.Architecture, dtype, checkpoint)
-            : new ImageGpt(checkpoint.Config, checkpoint.Architecture, name => checkpoint.Load(name, ScalarType.Float32), dtype: dtype);
+            : new ImageGpt(checkpoint.Config, checkpoint.Architecture, name => checkpoint.Load(name, ScalarType.Float32), new Device(device), dtype);
     }
 
     static void Read(string file)

@@ -18,8 +18,9 @@ internal sealed record MachineLimits(int Threads, double ReadBytesPerSecond, dou
     /// <summary>The faster of the two products: the limit.</summary>
     public double FlopsPerSecond => Math.Max(GemmFlopsPerSecond, ProductFlopsPerSecond);
 
-    internal static MachineLimits Measure(ScalarType dtype) => new(
-        Environment.ProcessorCount, MeasureReading(), dtype == ScalarType.Int8 ? 0 : MeasureGemm(dtype), ProductRate.Measure(dtype, Environment.ProcessorCount));
+    internal static MachineLimits Measure(string device, ScalarType dtype) => device == "cpu"
+        ? new(Environment.ProcessorCount, MeasureReading(), dtype == ScalarType.Int8 ? 0 : MeasureGemm(device, dtype), ProductRate.Measure(dtype, Environment.ProcessorCount))
+        : new(1, MeasureReading(device), MeasureGemm(device, dtype), 0);
 
     static double MeasureReading()
     {
@@ -34,6 +35,27 @@ internal sealed record MachineLimits(int Threads, double ReadBytesPerSecond, dou
         });
     }
 
+    // On a device: a sum reads all once and writes next to nothing.
+    static double MeasureReading(string device)
+    {
+        using var scope = NewDisposeScope();
+        using var inference = no_grad();
+        Tensor numbers = ones(BufferBytes, dtype: ScalarType.Float32, device: new Device(device));
+        return Median(() =>
+        {
+            using var step = NewDisposeScope();
+            numbers.sum();
+            Finish(device);
+            return (double)BufferBytes * sizeof(float);
+        });
+    }
+
+    static void Finish(string device)
+    {
+        if (device != "cpu")
+            cuda.synchronize();
+    }
+
     static double Sum(double[] buffer)
     {
         ReadOnlySpan<Vector<double>> values = System.Runtime.InteropServices.MemoryMarshal.Cast<double, Vector<double>>(buffer);
@@ -46,15 +68,15 @@ internal sealed record MachineLimits(int Threads, double ReadBytesPerSecond, dou
         return Vector.Sum(a + b + c + d);
     }
 
-    static double MeasureGemm(ScalarType dtype)
+    static double MeasureGemm(string device, ScalarType dtype)
     {
         const int rows = 512;
         const int side = 2048;
         using var scope = NewDisposeScope();
         using var inference = no_grad();
-        Tensor left = randn(rows, side).to_type(dtype);
-        Tensor right = randn(side, side).to_type(dtype);
-        Tensor result = empty(rows, side, dtype: dtype);
+        Tensor left = randn(rows, side).to_type(dtype).to(new Device(device));
+        Tensor right = randn(side, side).to_type(dtype).to(new Device(device));
+        Tensor result = empty(rows, side, dtype: dtype, device: new Device(device));
         return Median(() =>
         {
             using var step = NewDisposeScope();
@@ -63,6 +85,7 @@ internal sealed record MachineLimits(int Threads, double ReadBytesPerSecond, dou
                 result.copy_(left.matmul(right));
             }
 
+            Finish(device);
             return 4.0 * 2 * rows * side * side;
         });
     }

@@ -5,6 +5,9 @@ using System.Net.Sockets;
 
 namespace IgptCluster.Load;
 
+/// <summary>How a silo serves its model.</summary>
+internal sealed record ServerTypes(string Device, string DType, string Cache);
+
 /// <summary>A silo process on free loopback ports; killed by its own handle when disposed.</summary>
 internal sealed class Server : IAsyncDisposable
 {
@@ -24,14 +27,13 @@ internal sealed class Server : IAsyncDisposable
         }
     }
 
-    internal static async Task<Server> StartAsync(string checkpoint, string dtype, string cache, int slots)
+    internal static async Task<Server> StartAsync(string checkpoint, ServerTypes types, int slots)
     {
         int[] ports = [FreePort(), FreePort()];
-        DirectoryInfo own = new(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
-        string program = Path.Combine(own.Parent!.Parent!.FullName, "Silo", own.Name, "IgptCluster.Silo.dll");
-        var start = new ProcessStartInfo("dotnet",
+        (string program, string[] first) = Program();
+        var start = new ProcessStartInfo(program,
         [
-            program, "--model", $"load={checkpoint}", "--dtype", dtype, "--kv-dtype", cache, "--slots", slots.ToString(CultureInfo.InvariantCulture), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0",
+            .. first, "--model", $"load={checkpoint}", "--device", types.Device, "--dtype", types.DType, "--kv-dtype", types.Cache, "--slots", slots.ToString(CultureInfo.InvariantCulture), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0",
             "--silo-port", ports[0].ToString(CultureInfo.InvariantCulture), "--client-port", ports[1].ToString(CultureInfo.InvariantCulture), "--cluster-id", Guid.NewGuid().ToString("N"),
         ])
         {
@@ -61,6 +63,14 @@ internal sealed class Server : IAsyncDisposable
         }
 
         _process.Dispose();
+    }
+
+    // Beside this program where both were published together, else where the build puts it.
+    static (string Program, string[] First) Program()
+    {
+        DirectoryInfo own = new(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
+        string published = Path.Combine(own.FullName, "IgptCluster.Silo");
+        return File.Exists(published) ? (published, []) : ("dotnet", [Path.Combine(own.Parent!.Parent!.FullName, "Silo", own.Name, "IgptCluster.Silo.dll")]);
     }
 
     static int FreePort()

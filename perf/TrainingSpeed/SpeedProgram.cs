@@ -62,7 +62,7 @@ internal static class SpeedProgram
 
     static SpeedResult Measure(SpeedSettings settings, string folder, string dtype, double flops)
     {
-        double rate = MachineLimits.Measure(dtype == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32).GemmFlopsPerSecond;
+        double rate = MachineLimits.Measure("cpu", dtype == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32).GemmFlopsPerSecond;
         string output = Path.Combine(folder, dtype);
         Train(
             "pretrain", "--data", Path.Combine(folder, "shapes", "train"), "--palette", Path.Combine(folder, "palette"), "--out", output, "--dtype", dtype,
