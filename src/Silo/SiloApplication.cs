@@ -53,7 +53,7 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
         {
             // A broken folder and types that no runner has are told at once, not by the first request.
             using Checkpoint check = CheckpointLoader.Open(model.Path);
-            _ = devices.Select(device => RunnerChoice.For(check.Config, device, replicas)).ToArray();
+            _ = devices.Select(device => RunnerChoice.For(check.Config, device, replicas.TypesOf(model))).ToArray();
         }
 
         var advertisement = new SiloAdvertisement(cluster.SiloName(), devices, [.. replicas.Models.Select(model => model.ServedName)]);

@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Text.RegularExpressions;
 
 namespace IgptCluster.Silo;
 
 /// <summary>The command line: each option is a setting of the configuration, which files and environment variables (Igpt__…) can give as well.</summary>
-internal static class SiloCommand
+internal static partial class SiloCommand
 {
     /// <summary>The command.</summary>
     /// <param name="serve">Serves with the given settings.</param>
@@ -12,12 +13,13 @@ internal static class SiloCommand
     internal static RootCommand Create(Func<Dictionary<string, string?>, CancellationToken, Task<int>> serve, Func<Dictionary<string, string?>, CancellationToken, Task<int>> demo)
     {
         var isDemo = new Option<bool>("--demo") { Description = "Starts a one-machine cluster on free loopback ports, sends the sample images through it, writes demo/*.png and exits." };
-        var models = new Option<string[]>("--model") { Description = "Checkpoint folder to serve, as PATH or NAME=PATH; can be given several times. Default: the bundled ones." };
+        var models = new Option<string[]>("--model") { Description = "Checkpoint folder to serve, as PATH or NAME=PATH, and ,dtype=TYPE and ,kv-dtype=TYPE behind it for types of its own; can be given several times. Default: the bundled ones." };
         (Option<string> Option, string Setting)[] settings =
         [
             (Setting("--device", "cpu, cuda or auto."), "Igpt:Device"),
             (Setting("--dtype", "Weights: float32, bfloat16 or int8."), "Igpt:DType"),
             (Setting("--kv-dtype", "KV cache: float32, bfloat16 or int8. Default: as the weights, bfloat16 with int8."), "Igpt:KvDType"),
+            (Setting("--threads", "Threads that compute on processors. Default: one for each core."), "Igpt:Threads"),
             (Setting("--slots", "KV slots per replica."), "Igpt:Slots"),
             (Setting("--max-waiting", "Sequences that may wait for a slot."), "Igpt:MaxWaiting"),
             (Setting("--max-batch-tokens", "Token budget of an engine step."), "Igpt:MaxBatchTokens"),
@@ -57,14 +59,16 @@ internal static class SiloCommand
         var given = new Dictionary<string, string?>();
         for (int i = 0; i < models.Length; i++)
         {
-            int equals = models[i].IndexOf('=', StringComparison.Ordinal);
-            given[$"Igpt:Models:{i}:Path"] = models[i][(equals + 1)..];
-            if (equals > 0)
+            Match model = Served().Match(models[i]);
+            foreach (Group setting in model.Groups.Values.Skip(1).Where(setting => setting.Success))
             {
-                given[$"Igpt:Models:{i}:Name"] = models[i][..equals];
+                given[$"Igpt:Models:{i}:{setting.Name}"] = setting.Value;
             }
         }
 
         return given;
     }
+
+    [GeneratedRegex(@"^(?:(?<Name>[^=,]+)=)?(?<Path>.*?)(?:,dtype=(?<DType>[^,=]*))?(?:,kv-dtype=(?<KvDType>[^,=]*))?$", RegexOptions.Singleline)]
+    private static partial Regex Served();
 }

@@ -18,6 +18,7 @@ internal unsafe interface ITileEnd
 internal static unsafe class PanelProduct
 {
     const int ZeroByte = 128;
+    const int RowsThatWait = 4; // fewer only read, and the processor's own prefetching does that best
     const int Half = TileKernel.Columns / 2;
 
     /// <summary>Multiplies all rows by one panel and hands the sums with their bias on.</summary>
@@ -38,7 +39,7 @@ internal static unsafe class PanelProduct
         {
             // As even as can be: a last tile of one row would leave most sums unused.
             (int first, int after) = ((int)((long)count * tile / tiles), (int)((long)count * (tile + 1) / tiles));
-            TileKernel.For(matrix.Type, after - first)(rows.Row(first), rows.Stride, matrix.Panel(panel), matrix.Lanes, sums, TileKernel.Columns * sizeof(float));
+            TileKernel.For(matrix.Type, after - first, fetches: count >= RowsThatWait)(rows.Row(first), rows.Stride, matrix.Panel(panel), matrix.Lanes, sums, TileKernel.Columns * sizeof(float));
             for (int row = first; row < after; row++)
             {
                 float* at = sums + ((row - first) * TileKernel.Columns);

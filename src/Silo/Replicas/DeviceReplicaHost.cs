@@ -48,7 +48,7 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
             () => Load(served, device, loaded, progress),
             time,
             loggers.CreateLogger<EngineLoop>());
-        return new ReplicaEngine(loop, device, options.DType, StartAsync(loop, loaded.Task, device), progress, () => Release(device));
+        return new ReplicaEngine(loop, device, options.TypesOf(served).DType, StartAsync(loop, loaded.Task, device), progress, () => Release(device));
     }
 
     /// <summary>On the engine's thread: reads the weights and allocates the KV slots.</summary>
@@ -58,9 +58,9 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         LibTorch.Prepare();
         using Checkpoint checkpoint = CheckpointLoader.Open(served.Path);
         LoadedModel model = CheckpointLoader.Describe(checkpoint, served.ServedName);
-        RunnerChoice choice = RunnerChoice.For(checkpoint.Config, device, options);
+        RunnerChoice choice = RunnerChoice.For(checkpoint.Config, device, options.TypesOf(served));
         int slots = options.Slots ?? SlotsFor(choice.SlotBytes);
-        IModelRunner runner = choice.Create(checkpoint, slots, progress);
+        IModelRunner runner = choice.Create(checkpoint, (slots, options.Threads), progress);
         LogLoaded(served.ServedName, device, time.GetElapsedTime(started).TotalSeconds, choice.Name, slots, choice.SlotBytes >> 10);
         loaded.TrySetResult(model);
         return runner;

@@ -5,6 +5,8 @@ namespace IgptCluster.Silo.Replicas;
 /// <summary>What this silo serves. Section <c>Igpt</c>.</summary>
 public sealed class ReplicaOptions : IValidatableObject
 {
+    static readonly string[] Types = ["float32", "bfloat16", "int8"];
+
     /// <summary>Models to serve; the first is the cluster's default. Default: the bundled ones.</summary>
     public IList<ServedCheckpoint> Models { get; } = [];
 
@@ -13,14 +15,14 @@ public sealed class ReplicaOptions : IValidatableObject
     public string Device { get; set; } = "cpu";
 
     /// <summary>
-    /// Data type of the weights: <c>float32</c>, <c>bfloat16</c>, or <c>int8</c> (a scale for each output, and for each token going in; processors only).
+    /// Data type of the weights of models that name none of their own: <c>float32</c>, <c>bfloat16</c>, or <c>int8</c> (a scale for each output, and for each token going in; processors only).
     /// Default float32.
     /// </summary>
     [RegularExpression("float32|bfloat16|int8")]
     public string DType { get; set; } = "float32";
 
     /// <summary>
-    /// Data type of the KV cache: <c>float32</c>, <c>bfloat16</c>, or <c>int8</c> (a scale for each head and position). Default: as the weights, bfloat16
+    /// The same of the KV cache: <c>float32</c>, <c>bfloat16</c>, or <c>int8</c> (a scale for each head and position). Default: as the weights, bfloat16
     /// with int8 weights. Only the processors' runner can differ from the weights.
     /// </summary>
     [RegularExpression("float32|bfloat16|int8")]
@@ -29,6 +31,10 @@ public sealed class ReplicaOptions : IValidatableObject
     /// <summary>KV slots of each replica, 1 … 4096. Absent: as many as a quarter of the free memory holds, at most 64.</summary>
     [Range(1, 4096)]
     public int? Slots { get; set; }
+
+    /// <summary>Threads of the processors' runner, 1 … 1024. Absent: one for each core that the process may use.</summary>
+    [Range(1, 1024)]
+    public int? Threads { get; set; }
 
     /// <summary>Token budget of an engine step, 1 … 65536. Default 512.</summary>
     [Range(1, 65_536)]
@@ -42,12 +48,22 @@ public sealed class ReplicaOptions : IValidatableObject
     [Range(0, 100_000)]
     public int MaxWaiting { get; set; } = 256;
 
+    /// <summary>The types a model is served in.</summary>
+    /// <param name="model">One of <see cref="Models"/>.</param>
+    /// <returns>Of its weights, and of its KV cache, null for as the weights.</returns>
+    internal (string DType, string? KvDType) TypesOf(ServedCheckpoint model) => (model.DType ?? DType, model.KvDType ?? (model.DType is null ? KvDType : null));
+
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (Models.Any(model => model.Path.Length == 0))
         {
             yield return new ValidationResult("Igpt:Models: each model needs a checkpoint folder (--model PATH or NAME=PATH); given ''", [nameof(Models)]);
+        }
+
+        foreach (string type in Models.SelectMany(model => new[] { model.DType, model.KvDType }).OfType<string>().Where(type => !Types.Contains(type)))
+        {
+            yield return new ValidationResult($"Igpt:Models: a data type is {string.Join(", ", Types)} (--model PATH,dtype=TYPE,kv-dtype=TYPE); given '{type}'", [nameof(Models)]);
         }
 
         IEnumerable<IGrouping<string, ServedCheckpoint>> names = Models.Where(model => model.Path.Length > 0).GroupBy(model => model.ServedName);
@@ -68,6 +84,12 @@ public sealed class ServedCheckpoint
 
     /// <summary>Checkpoint folder.</summary>
     public string Path { get; set; } = "";
+
+    /// <summary>Data type of its weights; null: <see cref="ReplicaOptions.DType"/>.</summary>
+    public string? DType { get; set; }
+
+    /// <summary>Data type of its KV cache; null: <see cref="ReplicaOptions.KvDType"/>, or by its own weights' type where it names one.</summary>
+    public string? KvDType { get; set; }
 
     /// <summary>The name in use.</summary>
     public string ServedName => Name.Length > 0 ? Name : System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)));

@@ -15,11 +15,11 @@ internal sealed class RunnerChoice
     readonly ScalarType _cache;
     readonly bool _isOwn;
 
-    RunnerChoice(ImageGptConfig config, string device, ReplicaOptions options)
+    RunnerChoice(ImageGptConfig config, string device, (string DType, string? KvDType) types)
     {
-        (_config, _device, _weights) = (config, device, TypeOf(options.DType));
+        (_config, _device, _weights) = (config, device, TypeOf(types.DType));
         ScalarType usual = _weights == ScalarType.Int8 ? ScalarType.BFloat16 : _weights;
-        _cache = options.KvDType is { } cache ? TypeOf(cache) : usual;
+        _cache = types.KvDType is { } cache ? TypeOf(cache) : usual;
         _isOwn = device == "cpu" && CpuNetwork.Fits(config, _weights);
     }
 
@@ -32,24 +32,24 @@ internal sealed class RunnerChoice
     /// <summary>Chooses.</summary>
     /// <param name="config">The model.</param>
     /// <param name="device">The device.</param>
-    /// <param name="options">The types wanted.</param>
+    /// <param name="types">The types wanted, <see cref="ReplicaOptions.TypesOf"/>.</param>
     /// <exception cref="InvalidOperationException">No runner has these types here.</exception>
-    internal static RunnerChoice For(ImageGptConfig config, string device, ReplicaOptions options)
+    internal static RunnerChoice For(ImageGptConfig config, string device, (string DType, string? KvDType) types)
     {
-        var choice = new RunnerChoice(config, device, options);
+        var choice = new RunnerChoice(config, device, types);
         if (choice._isOwn || (choice._weights != ScalarType.Int8 && choice._cache == choice._weights))
             return choice;
         throw new InvalidOperationException(
             $"int8 weights, and a KV cache of another type than the weights, need a processor with AVX-512 (BF16 and VNNI) under Linux and a model with quick_gelu; "
-            + $"given --dtype {options.DType}, --kv-dtype {options.KvDType ?? "as the weights"} on {device} and {config.ActivationFunction}. Use --dtype float32 or bfloat16 alone");
+            + $"given --dtype {types.DType}, --kv-dtype {types.KvDType ?? "as the weights"} on {device} and {config.ActivationFunction}. Use --dtype float32 or bfloat16 alone");
     }
 
     /// <summary>Reads the weights and makes the runner.</summary>
     /// <param name="checkpoint">Where they lie.</param>
-    /// <param name="slots">Number of KV slots.</param>
+    /// <param name="size">Number of KV slots, and of threads where it is not left to the runner.</param>
     /// <param name="progress">Told the share of the weights that is there, 0 … 1, by any thread.</param>
     /// <exception cref="CheckpointException">A weight is not finite.</exception>
-    internal IModelRunner Create(Checkpoint checkpoint, int slots, IProgress<double> progress)
+    internal IModelRunner Create(Checkpoint checkpoint, (int Slots, int? Threads) size, IProgress<double> progress)
     {
         Tensor Weight(string name) => checkpoint.Load(name, ScalarType.Float32);
         IDisposable? network = null;
@@ -59,12 +59,13 @@ internal sealed class RunnerChoice
             {
                 var own = new CpuNetwork(checkpoint.Config, checkpoint.Architecture, _weights, checkpoint, progress);
                 network = own;
-                return new CpuModelRunner(own, new CpuRunnerOptions { Slots = slots, KeyValueType = _cache });
+                var options = new CpuRunnerOptions { Slots = size.Slots, KeyValueType = _cache };
+                return new CpuModelRunner(own, size.Threads is { } threads ? options with { Threads = threads } : options);
             }
 
             var plain = new ImageGpt(checkpoint.Config, checkpoint.Architecture, Weight, new Device(_device), _weights);
             network = plain;
-            return new TorchModelRunner(plain, new TorchRunnerOptions { Slots = slots });
+            return new TorchModelRunner(plain, new TorchRunnerOptions { Slots = size.Slots });
         }
         catch
         {
