@@ -38,4 +38,7 @@ public enum IgptErrorCode
 
     /// <summary>The head belongs to the checkpoint and is neither replaced nor deleted (FAILED_PRECONDITION).</summary>
     HeadReadOnly,
+
+    /// <summary>The cluster's store does not answer (UNAVAILABLE, with a delay after which to retry).</summary>
+    StoreUnavailable,
 }

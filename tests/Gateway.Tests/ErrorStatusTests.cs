@@ -29,6 +29,7 @@ public sealed class ErrorStatusTests
     [InlineData(IgptErrorCode.SessionNotFound, StatusCode.NotFound)]
     [InlineData(IgptErrorCode.Overloaded, StatusCode.ResourceExhausted)]
     [InlineData(IgptErrorCode.NoReplica, StatusCode.Unavailable)]
+    [InlineData(IgptErrorCode.StoreUnavailable, StatusCode.Unavailable)]
     [InlineData(IgptErrorCode.Draining, StatusCode.Unavailable)]
     [InlineData(IgptErrorCode.DeadlineExceeded, StatusCode.DeadlineExceeded)]
     [InlineData(IgptErrorCode.HeadReadOnly, StatusCode.FailedPrecondition)]
@@ -40,7 +41,7 @@ public sealed class ErrorStatusTests
     public void ToRpcException_NoDelayGiven_HasOneWhereTryingAgainMayHelp(IgptErrorCode code)
     {
         RetryInfo? retry = new IgptException(code, "what happened").ToRpcException().GetRpcStatus()!.GetDetail<RetryInfo>();
-        bool mayHelp = code is IgptErrorCode.Overloaded or IgptErrorCode.NoReplica or IgptErrorCode.Draining;
+        bool mayHelp = code is IgptErrorCode.Overloaded or IgptErrorCode.NoReplica or IgptErrorCode.Draining or IgptErrorCode.StoreUnavailable;
         Assert.Equal(mayHelp, retry?.RetryDelay.ToTimeSpan() > TimeSpan.Zero);
     }
 

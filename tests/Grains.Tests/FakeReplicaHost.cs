@@ -66,6 +66,9 @@ internal sealed class FakeModel
     /// <summary>Runs before each call that a session makes or gets, to hold it or to refuse it.</summary>
     public Func<IIncomingGrainCallContext, Task> BeforeSessionCall { get; set; } = _ => Task.CompletedTask;
 
+    /// <summary>Where sessions are stored; null: nowhere.</summary>
+    public FakeSessionStorage? Storage { get; init; }
+
     /// <summary>Every runner started, in order.</summary>
     public ConcurrentBag<FakeModelRunner> Runners { get; } = [];
 }

@@ -2,6 +2,7 @@ using IgptCluster.Contracts;
 using IgptCluster.Grains.Placement;
 using IgptCluster.Grains.Replicas;
 using Microsoft.Extensions.DependencyInjection;
+using Orleans.Storage;
 using Orleans.TestingHost;
 
 namespace IgptCluster.Grains.Tests;
@@ -37,6 +38,11 @@ internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposab
 
                 await call.Invoke();
             });
+            if (model.Storage is { } storage)
+            {
+                silo.Services.AddKeyedSingleton<IGrainStorage>("sessions", storage);
+            }
+
             silo.Services.AddSingleton<IReplicaHost>(new FakeReplicaHost(advertisement, model));
         });
         InProcessTestCluster cluster = builder.Build();

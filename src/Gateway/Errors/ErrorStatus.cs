@@ -30,7 +30,7 @@ internal static class ErrorStatus
         IgptErrorCode.InvalidArgument => StatusCode.InvalidArgument,
         IgptErrorCode.ModelNotFound or IgptErrorCode.HeadNotFound or IgptErrorCode.SessionNotFound => StatusCode.NotFound,
         IgptErrorCode.Overloaded => StatusCode.ResourceExhausted,
-        IgptErrorCode.NoReplica or IgptErrorCode.Draining => StatusCode.Unavailable,
+        IgptErrorCode.NoReplica or IgptErrorCode.Draining or IgptErrorCode.StoreUnavailable => StatusCode.Unavailable,
         IgptErrorCode.DeadlineExceeded => StatusCode.DeadlineExceeded,
         IgptErrorCode.Cancelled => StatusCode.Cancelled,
         IgptErrorCode.Unsupported or IgptErrorCode.HeadReadOnly => StatusCode.FailedPrecondition,
@@ -57,7 +57,7 @@ internal static class ErrorStatus
 
     /// <summary>The contract promises a delay wherever trying again may help.</summary>
     static TimeSpan? DefaultRetry(IgptErrorCode code) =>
-        code is IgptErrorCode.Overloaded or IgptErrorCode.NoReplica or IgptErrorCode.Draining ? TimeSpan.FromSeconds(2) : null;
+        code is IgptErrorCode.Overloaded or IgptErrorCode.NoReplica or IgptErrorCode.Draining or IgptErrorCode.StoreUnavailable ? TimeSpan.FromSeconds(2) : null;
 
     /// <summary>UPPER_SNAKE_CASE of the enum's name, as ErrorInfo asks.</summary>
     static string Reason(IgptErrorCode code) =>

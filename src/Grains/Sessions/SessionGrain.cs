@@ -1,39 +1,65 @@
 using System.Runtime.CompilerServices;
 using IgptCluster.Contracts;
 using IgptCluster.Grains.Placement;
-using IgptCluster.Grains.Replicas;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
+using Orleans.Storage;
 
 namespace IgptCluster.Grains.Sessions;
 
 /// <summary>
-/// One generation: what it is, its token log, where it runs and who watches. The log lives in this activation; a lost replica
-/// costs a prefill elsewhere, a lost activation the session.
+/// One generation: what it is, its token log, where it runs and who watches. What is delivered is stored before: a lost replica costs a prefill elsewhere,
+/// and so does a lost activation, which the next call makes anew. Where no storage is configured it costs the session.
 /// </summary>
 [DeviceSiloFilter, KeepAlive, Reentrant, GrainType("igpt.session")]
-internal sealed partial class SessionGrain(IOptions<SessionOptions> options, TimeProvider time, ILogger<SessionGrain> logger) : Grain, ISessionGrain
+internal sealed partial class SessionGrain(
+    IOptions<SessionOptions> options, IServiceProvider services, TimeProvider time, ILogger<SessionGrain> logger) : Grain, ISessionGrain, ISessionOwner
 {
-    static readonly TimeSpan ResumeInterval = TimeSpan.FromMilliseconds(250);
+    static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(2);
 
     GenerationSpec? _spec;
     TokenLog _log = new(0);
+    SessionRun _run = null!;
+    SessionStore _store = null!;
+    SessionJournal _journal = null!;
     SessionState _state;
     SessionResult? _result;
-    ReplicaId? _replica;
+    SessionResult? _delivered; // the result once it is stored
+    bool _isLost; // another activation has the session
     DateTimeOffset _created;
     DateTimeOffset? _expires;
     IGrainTimer? _expiry;
-    CancellationTokenSource? _generation;
-
-    // Counts starts, resumptions and stops: who has awaited sees by it whether what was being started is still wanted.
-    int _run;
-    (int Run, Task Attempt) _resuming = (0, Task.CompletedTask);
     SessionTimings _spent = new(default, default, default, default, 0);
     int _viewers;
 
     SessionId Id => new(this.GetPrimaryKeyString());
+
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _run = new SessionRun(Id, this, GrainFactory, options.Value, time, logger);
+        _store = new SessionStore(services.GetKeyedService<IGrainStorage>(SessionStore.Name), this.GetGrainId());
+        _journal = new SessionJournal(_store, Snapshot, time, logger);
+        SessionRecord record = await _store.ReadAsync();
+        if (record.Spec is not { } spec)
+        {
+            return;
+        }
+
+        (_spec, _created, _spent, _result, _delivered) = (spec, record.Created, record.Spent, record.Result, record.Result);
+        _log = new TokenLog(spec.Prompt.Length);
+        _log.Append(spec.Prompt.Length, record.Unpack());
+        _log.Commit(_log.End);
+        _state = _result is not null ? SessionState.Finished : record.IsPaused ? SessionState.Paused : SessionState.Queued;
+        LogRestored(Id, _log.End, _state);
+        ExpireAfter(Rest(options.Value.FirstViewerTimeout));
+        if (_state == SessionState.Queued)
+        {
+            this.RegisterGrainTimer(
+                _ => _run.ReplaceAsync(new OrleansException("its silo was lost")), new GrainTimerCreationOptions(TimeSpan.Zero, Timeout.InfiniteTimeSpan) { Interleave = true });
+        }
+    }
 
     public async Task<SessionDescription> StartAsync(GenerationSpec spec, ReplicaId replica)
     {
@@ -42,19 +68,19 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
             (_spec, _log, _created) = (spec, new TokenLog(spec.Prompt.Length), time.GetUtcNow());
             try
             {
-                await RunOnAsync(replica, ++_run);
+                await _run.StartAsync(replica);
+                await StoreFirstAsync();
             }
             catch
             {
-                _spec = null;
-                _log.Signal();
-                DeactivateOnIdle();
+                _run.Stop();
+                Forget();
                 throw;
             }
 
             if (_viewers == 0 && _result is null)
             {
-                ExpireAfter(spec.TimeToLive > TimeSpan.Zero ? spec.TimeToLive : options.Value.FirstViewerTimeout);
+                ExpireAfter(Rest(options.Value.FirstViewerTimeout));
             }
         }
 
@@ -81,7 +107,7 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
         {
             if (_state == SessionState.Paused)
             {
-                await ResumeAsync();
+                await _run.ResumeAsync();
             }
 
             for (int position = fromPosition; ;)
@@ -92,10 +118,14 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
                     yield return new SessionUpdate(position, tokens, null);
                     position += tokens.Length;
                 }
-                else if (_result is not null)
+                else if (_delivered is not null)
                 {
-                    yield return new SessionUpdate(position, [], _result);
+                    yield return new SessionUpdate(position, [], _delivered);
                     yield break;
+                }
+                else if (_isLost)
+                {
+                    throw new OrleansException($"session {Id} goes on in another activation");
                 }
                 else if (_spec is null)
                 {
@@ -113,24 +143,26 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
         }
     }
 
-    public Task<SessionDescription> CancelAsync()
+    public async Task<SessionDescription> CancelAsync()
     {
         _ = Spec;
         Finish(SessionEnd.Cancelled, "");
-        return Task.FromResult(Describe());
+        await _journal.CommitAsync();
+        return Describe();
     }
 
-    public Task<SessionDescription> PauseAsync()
+    public async Task<SessionDescription> PauseAsync()
     {
         _ = Spec;
         if (_result is null)
         {
             // One that is paused may be about to go on.
             _state = SessionState.Paused;
-            StopGenerating();
+            _run.Stop();
+            await _journal.CommitAsync();
         }
 
-        return Task.FromResult(Describe());
+        return Describe();
     }
 
     public Task AbandonAsync(bool pause)
@@ -157,67 +189,74 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
         return new IgptException(IgptErrorCode.SessionNotFound, $"no session '{Id}': it never was, has expired, or its silo was lost");
     }
 
-    /// <summary>
-    /// Queues the rest of the generation on a replica; returns once it is queued there, and goes on in the background. Changes nothing if the
-    /// session was cancelled or paused meanwhile.
-    /// </summary>
-    async Task RunOnAsync(ReplicaId replica, int run, bool isResumption = false)
+    GenerationSpec ISessionOwner.Spec => Spec;
+
+    int[] ISessionOwner.Tokens => _log.ToArray();
+
+    void ISessionOwner.TakeQueued(bool isResumption)
     {
-        var generation = new CancellationTokenSource();
-        IAsyncEnumerator<SessionUpdate> updates = GrainFactory.GetGrain<IReplicaGrain>(replica.ToString())
-            .GenerateAsync(Id, Spec, _log.ToArray(), generation.Token).GetAsyncEnumerator(generation.Token);
-        try
-        {
-            await updates.MoveNextAsync();
-        }
-        catch
-        {
-            await updates.DisposeAsync();
-            throw;
-        }
-
-        if (run != _run)
-        {
-            await generation.CancelAsync();
-            await updates.DisposeAsync();
-            generation.Dispose();
-            return;
-        }
-
-        (_state, _replica, _generation) = (SessionState.Queued, replica, generation);
+        _state = SessionState.Queued;
         _spent = _spent with { Resumptions = _spent.Resumptions + (isResumption ? 1 : 0) };
-        FollowAsync(updates, generation).Ignore();
     }
 
-    /// <summary>Logs what the replica makes until it ends, is stopped, or the replica is lost.</summary>
-    async Task FollowAsync(IAsyncEnumerator<SessionUpdate> updates, CancellationTokenSource generation)
+    void ISessionOwner.TakeLoss() => _state = SessionState.Queued;
+
+    void ISessionOwner.Fail(string message) => Finish(SessionEnd.Failed, message);
+
+    (SessionRecord Record, Action Stored) Snapshot()
+    {
+        (int end, SessionResult? result) = (_log.End, _result);
+        var record = new SessionRecord
+        {
+            Spec = Spec,
+            Tokens = _store.IsDurable ? SessionRecord.Pack(_log.ToArray()) : [],
+            IsPaused = _state == SessionState.Paused,
+            Result = result,
+            Created = _created,
+            Spent = _spent,
+        };
+        return (record, () =>
+        {
+            _delivered = result;
+            _log.Commit(end);
+        });
+    }
+
+    async Task StoreFirstAsync()
     {
         try
         {
-            await using (updates)
+            await _journal.CommitAsync();
+        }
+        catch (Exception failure)
+        {
+            LogNotStored(failure, Id);
+            throw new IgptException(IgptErrorCode.StoreUnavailable, "the session cannot be stored, so it was not started: the cluster's store does not answer. Try again in a moment")
             {
-                while (await updates.MoveNextAsync() && _generation == generation)
-                {
-                    Take(updates.Current);
-                }
-            }
-        }
-        catch (Exception exception) when (_generation != generation)
-        {
-            LogStopped(exception, Id);
-        }
-        catch (Exception exception)
-        {
-            LogReplicaLost(exception, Id, _replica!.Value);
-            await ReplaceReplicaAsync(exception);
-        }
-        finally
-        {
-            generation.Dispose();
+                RetryAfter = StoreRetry,
+            };
         }
     }
 
-    void Take(SessionUpdate update)
+    /// <summary>Commits in the background. Another activation that has written is the session's from then on.</summary>
+    async Task CommitAsync()
+    {
+        try
+        {
+            await _journal.CommitAsync();
+        }
+        catch (InconsistentStateException taken) when (!_isLost)
+        {
+            LogTaken(taken, Id);
+            _isLost = true;
+            _journal.Close();
+            _run.Stop();
+            _log.Signal();
+            DeactivateOnIdle();
+        }
+    }
+
+    void ISessionOwner.Take(SessionUpdate update)
     {
         if (update.Result is { } result)
         {
@@ -229,75 +268,22 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
                 Decode = _spent.Decode + timings.Decode,
                 FirstToken = _spent.FirstToken == default ? timings.FirstToken : _spent.FirstToken,
             };
-            _generation = null;
             Finish(result.End, result.Message);
         }
         else
         {
+            bool isFirst = _log.End == Spec.Prompt.Length;
             _state = SessionState.Running;
             _log.Append(update.Position, update.Tokens);
-        }
-    }
-
-    async Task ReplaceReplicaAsync(Exception lost)
-    {
-        _generation = null;
-        if (_spent.Resumptions >= options.Value.MaxResumptions)
-        {
-            Finish(SessionEnd.Failed, $"lost its replica {_spent.Resumptions + 1} times, the last time because: {lost.Message}");
-            return;
-        }
-
-        long since = time.GetTimestamp();
-        int run = _run;
-        ReplicaId? left = _replica;
-        _state = SessionState.Queued;
-        while (run == _run)
-        {
-            try
+            if (isFirst || _log.End / Spec.Width > _log.CommittedEnd / Spec.Width)
             {
-                await TakeUpAsync(run, left);
-                return;
+                CommitAsync().Ignore();
             }
-            catch (Exception) when (run == _run && time.GetElapsedTime(since) < options.Value.ResumeTimeout)
+            else
             {
-                // The cluster may need a moment to see the loss and to start another replica.
-                await Task.Delay(ResumeInterval, time);
-            }
-            catch (Exception exception) when (run == _run)
-            {
-                Finish(SessionEnd.Failed, $"lost its replica ({lost.Message}) and found no other: {exception.Message}");
+                _journal.CommitWithin(options.Value.CommitInterval);
             }
         }
-    }
-
-    /// <summary>Goes on with a paused session. All who want that at a time share one attempt and its failure.</summary>
-    Task ResumeAsync()
-    {
-        if (_resuming.Attempt.IsCompleted || _resuming.Run != _run)
-        {
-            int run = ++_run;
-            _resuming = (run, TakeUpAsync(run));
-        }
-
-        return _resuming.Attempt;
-    }
-
-    /// <summary>Goes on, on the replica with most room, on the one it left only if there is no other.</summary>
-    async Task TakeUpAsync(int run, ReplicaId? left = null)
-    {
-        ReplicaStatus[] replicas = await GrainFactory.GetGrain<IModelGrain>(Spec.Model).GetReplicasAsync();
-        ReplicaStatus? chosen = ReplicaChoice.Roomiest([.. replicas.Where(replica => replica.Id != left)]) ?? ReplicaChoice.Roomiest(replicas);
-        await RunOnAsync(chosen?.Id ?? throw ReplicaChoice.NoneReady(replicas, Spec.Model), run, isResumption: true);
-    }
-
-    /// <summary>Ends the replica's enumeration, which frees the KV slot between two steps.</summary>
-    void StopGenerating()
-    {
-        _run++;
-        CancellationTokenSource? generation = _generation;
-        (_generation, _replica) = (null, null);
-        generation?.Cancel();
     }
 
     void Finish(SessionEnd end, string message)
@@ -307,16 +293,19 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
             return;
         }
 
-        StopGenerating();
+        _run.Stop();
         _state = SessionState.Finished;
         _result = new SessionResult(end, message, _spent);
-        _log.Signal();
+        CommitAsync().Ignore();
         LogFinished(Id, end, _log.End - Spec.Prompt.Length, message);
         if (_viewers == 0)
         {
-            ExpireAfter(Spec.TimeToLive > TimeSpan.Zero ? Spec.TimeToLive : options.Value.FinishedRetention);
+            ExpireAfter(Rest(options.Value.FinishedRetention));
         }
     }
+
+    /// <summary>How long it is kept without viewers.</summary>
+    TimeSpan Rest(TimeSpan usual) => Spec.TimeToLive > TimeSpan.Zero ? Spec.TimeToLive : usual;
 
     void Enter()
     {
@@ -338,7 +327,7 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
         }
         else
         {
-            ExpireAfter(_spec.TimeToLive > TimeSpan.Zero ? _spec.TimeToLive : options.Value.FinishedRetention);
+            ExpireAfter(Rest(options.Value.FinishedRetention));
         }
     }
 
@@ -349,17 +338,24 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
         _expiry = this.RegisterGrainTimer(Expire, new GrainTimerCreationOptions(delay, Timeout.InfiniteTimeSpan) { Interleave = true });
     }
 
-    Task Expire(CancellationToken cancellationToken)
+    async Task Expire(CancellationToken cancellationToken)
     {
         if (_viewers == 0 && _spec is not null)
         {
             Finish(SessionEnd.Expired, "");
             _expiry?.Dispose();
-            _spec = null;
-            DeactivateOnIdle();
+            await _journal.CommitAsync();
+            Forget();
+            await _store.ClearAsync();
         }
+    }
 
-        return Task.CompletedTask;
+    void Forget()
+    {
+        _journal.Close();
+        _spec = null;
+        _log.Signal();
+        DeactivateOnIdle();
     }
 
     SessionDescription Describe() => new()
@@ -368,18 +364,9 @@ internal sealed partial class SessionGrain(IOptions<SessionOptions> options, Tim
         Spec = Spec,
         State = _state,
         Result = _result,
-        Position = _log.End,
-        Replica = _replica,
+        Position = _log.CommittedEnd,
+        Replica = _run.Replica,
         Created = _created,
         Expires = _expires,
     };
-
-    [LoggerMessage(1201, LogLevel.Information, "Session {Session} finished: {End}, {Tokens} tokens made {Message}")]
-    partial void LogFinished(SessionId session, SessionEnd end, int tokens, string message);
-
-    [LoggerMessage(1202, LogLevel.Warning, "Session {Session} lost replica {Replica}")]
-    partial void LogReplicaLost(Exception exception, SessionId session, ReplicaId replica);
-
-    [LoggerMessage(1203, LogLevel.Debug, "Session {Session} stopped generating")]
-    partial void LogStopped(Exception exception, SessionId session);
 }

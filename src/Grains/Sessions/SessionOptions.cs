@@ -13,6 +13,13 @@ public sealed class SessionOptions
     [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]
     public TimeSpan FinishedRetention { get; set; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>
+    /// How long new tokens may wait for others before they are stored, and delivered, together. The first token and the last of each row wait for none.
+    /// Without storage nothing waits. Default 100 ms.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
+    public TimeSpan CommitInterval { get; set; } = TimeSpan.FromMilliseconds(100);
+
     /// <summary>How often a generation that lost its replica is taken up on another before it fails. Default 3.</summary>
     [Range(0, 100)]
     public int MaxResumptions { get; set; } = 3;

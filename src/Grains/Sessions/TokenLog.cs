@@ -1,16 +1,23 @@
 namespace IgptCluster.Grains.Sessions;
 
-/// <summary>The tokens a session has made, in raster order behind its prompt, and a signal for those who wait for more. One grain's turns only.</summary>
+/// <summary>
+/// The tokens a session has made, in raster order behind its prompt. They can be read once they are committed; a signal wakes those who wait for more. One
+/// grain's turns only.
+/// </summary>
 /// <param name="start">Raster position of the first token: the prompt's length.</param>
 internal sealed class TokenLog(int start)
 {
     readonly List<int> _tokens = [];
+    int _committed;
     TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Raster position of the next token.</summary>
     public int End => start + _tokens.Count;
 
-    /// <summary>A copy of all tokens.</summary>
+    /// <summary>Raster position behind the last token that can be read.</summary>
+    public int CommittedEnd => start + _committed;
+
+    /// <summary>A copy of all tokens, those included that cannot be read yet.</summary>
     public int[] ToArray() => [.. _tokens];
 
     /// <summary>Appends tokens that must be the next ones.</summary>
@@ -25,12 +32,19 @@ internal sealed class TokenLog(int start)
         }
 
         _tokens.AddRange(tokens);
+    }
+
+    /// <summary>Lets the tokens up to a position be read.</summary>
+    /// <param name="end">Raster position behind the last of them.</param>
+    public void Commit(int end)
+    {
+        _committed = end - start;
         Signal();
     }
 
-    /// <summary>The tokens from a position to the end; empty at or beyond it.</summary>
+    /// <summary>The committed tokens from a position on; empty at or beyond their end.</summary>
     /// <param name="position">Raster position of the first token wanted, not before the log's start.</param>
-    public int[] From(int position) => position >= End ? [] : [.. _tokens[(position - start)..]];
+    public int[] From(int position) => position >= CommittedEnd ? [] : [.. _tokens[(position - start).._committed]];
 
     /// <summary>Wakes all who wait, for instance because the session ended.</summary>
     public void Signal()
@@ -40,6 +54,6 @@ internal sealed class TokenLog(int start)
         changed.SetResult();
     }
 
-    /// <summary>Completes at the next <see cref="Append"/> or <see cref="Signal"/>.</summary>
+    /// <summary>Completes at the next <see cref="Commit"/> or <see cref="Signal"/>.</summary>
     public Task Changed => _changed.Task;
 }

@@ -1,0 +1,176 @@
+using IgptCluster.Contracts;
+using IgptCluster.Grains.Replicas;
+using Microsoft.Extensions.Logging;
+
+namespace IgptCluster.Grains.Sessions;
+
+/// <summary>What a run needs of its session.</summary>
+internal interface ISessionOwner
+{
+    /// <summary>What is generated.</summary>
+    GenerationSpec Spec { get; }
+
+    /// <summary>All tokens made so far.</summary>
+    int[] Tokens { get; }
+
+    /// <summary>The rest is queued on a replica.</summary>
+    /// <param name="isResumption">Whether it ran before.</param>
+    void TakeQueued(bool isResumption);
+
+    /// <summary>The replica has made something.</summary>
+    void Take(SessionUpdate update);
+
+    /// <summary>It waits for another replica.</summary>
+    void TakeLoss();
+
+    /// <summary>It cannot go on.</summary>
+    void Fail(string message);
+}
+
+/// <summary>Where a session's generation runs: queues it on a replica, follows it, and moves it to another when one is lost. One grain's turns only.</summary>
+internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGrainFactory grains, SessionOptions options, TimeProvider time, ILogger logger)
+{
+    static readonly TimeSpan ResumeInterval = TimeSpan.FromMilliseconds(250);
+
+    CancellationTokenSource? _generation;
+
+    // Counts starts, resumptions and stops: who has awaited sees by it whether what was being started is still wanted.
+    int _run;
+    (int Run, Task Attempt) _resuming = (0, Task.CompletedTask);
+    int _losses; // since the latest token
+
+    /// <summary>The replica that has it; null if none does.</summary>
+    internal ReplicaId? Replica { get; private set; }
+
+    /// <summary>Queues it on a replica; returns once it is queued there, and goes on in the background.</summary>
+    internal Task StartAsync(ReplicaId replica) => RunOnAsync(replica, ++_run);
+
+    /// <summary>Goes on with a paused session. All who want that at a time share one attempt and its failure.</summary>
+    internal Task ResumeAsync()
+    {
+        if (_resuming.Attempt.IsCompleted || _resuming.Run != _run)
+        {
+            int run = ++_run;
+            _resuming = (run, TakeUpAsync(run));
+        }
+
+        return _resuming.Attempt;
+    }
+
+    /// <summary>Goes on elsewhere; tries until it can, is stopped, or has tried for too long.</summary>
+    /// <param name="lost">What became of where it was.</param>
+    internal async Task ReplaceAsync(Exception lost)
+    {
+        _generation = null;
+        if (_losses++ >= options.MaxResumptions)
+        {
+            owner.Fail($"lost its replica {_losses} times without a new token, the last time because: {lost.Message}");
+            return;
+        }
+
+        long since = time.GetTimestamp();
+        int run = _run;
+        ReplicaId? left = Replica;
+        owner.TakeLoss();
+        while (run == _run)
+        {
+            try
+            {
+                await TakeUpAsync(run, left);
+                return;
+            }
+            catch (Exception) when (run == _run && time.GetElapsedTime(since) < options.ResumeTimeout)
+            {
+                // The cluster may need a moment to see the loss and to start another replica.
+                await Task.Delay(ResumeInterval, time);
+            }
+            catch (Exception exception) when (run == _run)
+            {
+                owner.Fail($"lost its replica ({lost.Message}) and found no other: {exception.Message}");
+            }
+        }
+    }
+
+    /// <summary>Ends the replica's enumeration, which frees the KV slot between two steps.</summary>
+    internal void Stop()
+    {
+        _run++;
+        CancellationTokenSource? generation = _generation;
+        (_generation, Replica) = (null, null);
+        generation?.Cancel();
+    }
+
+    /// <summary>Goes on, on the replica with most room, on the one it left only if there is no other.</summary>
+    async Task TakeUpAsync(int run, ReplicaId? left = null)
+    {
+        string model = owner.Spec.Model;
+        ReplicaStatus[] replicas = await grains.GetGrain<IModelGrain>(model).GetReplicasAsync();
+        ReplicaStatus? chosen = ReplicaChoice.Roomiest([.. replicas.Where(replica => replica.Id != left)]) ?? ReplicaChoice.Roomiest(replicas);
+        await RunOnAsync(chosen?.Id ?? throw ReplicaChoice.NoneReady(replicas, model), run, isResumption: true);
+    }
+
+    /// <summary>Queues the rest on a replica. Changes nothing if the session was cancelled or paused meanwhile.</summary>
+    async Task RunOnAsync(ReplicaId replica, int run, bool isResumption = false)
+    {
+        var generation = new CancellationTokenSource();
+        IAsyncEnumerator<SessionUpdate> updates = grains.GetGrain<IReplicaGrain>(replica.ToString())
+            .GenerateAsync(id, owner.Spec, owner.Tokens, generation.Token).GetAsyncEnumerator(generation.Token);
+        try
+        {
+            await updates.MoveNextAsync();
+        }
+        catch
+        {
+            await updates.DisposeAsync();
+            throw;
+        }
+
+        if (run != _run)
+        {
+            await generation.CancelAsync();
+            await updates.DisposeAsync();
+            generation.Dispose();
+            return;
+        }
+
+        (Replica, _generation) = (replica, generation);
+        owner.TakeQueued(isResumption);
+        FollowAsync(updates, generation).Ignore();
+    }
+
+    /// <summary>Hands on what the replica makes until it ends, is stopped, or the replica is lost.</summary>
+    async Task FollowAsync(IAsyncEnumerator<SessionUpdate> updates, CancellationTokenSource generation)
+    {
+        try
+        {
+            await using (updates)
+            {
+                while (await updates.MoveNextAsync() && _generation == generation)
+                {
+                    _losses = 0;
+                    _generation = updates.Current.Result is null ? generation : null;
+                    owner.Take(updates.Current);
+                }
+            }
+        }
+        catch (Exception exception) when (_generation != generation)
+        {
+            LogStopped(exception, id);
+        }
+        catch (Exception exception)
+        {
+            LogReplicaLost(exception, id, Replica!.Value);
+            await ReplaceAsync(exception);
+        }
+        finally
+        {
+            generation.Dispose();
+        }
+    }
+
+    [LoggerMessage(1202, LogLevel.Warning, "Session {Session} lost replica {Replica}")]
+    partial void LogReplicaLost(Exception exception, SessionId session, ReplicaId replica);
+
+    [LoggerMessage(1203, LogLevel.Debug, "Session {Session} stopped generating")]
+    partial void LogStopped(Exception exception, SessionId session);
+}

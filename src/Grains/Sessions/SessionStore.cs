@@ -1,0 +1,54 @@
+using Orleans.Storage;
+
+namespace IgptCluster.Grains.Sessions;
+
+/// <summary>
+/// One session's place in the cluster's storage. Without storage nothing is kept, and all writes succeed at once: the session lives as long as its activation.
+/// One grain's turns only, one write at a time.
+/// </summary>
+/// <param name="storage">The storage; null: none is configured.</param>
+/// <param name="session">The session's grain.</param>
+internal sealed class SessionStore(IGrainStorage? storage, GrainId session)
+{
+    /// <summary>Name of the storage provider.</summary>
+    internal const string Name = "sessions";
+
+    const string StateName = "session";
+
+    readonly GrainState<SessionRecord> _state = new(new SessionRecord());
+
+    /// <summary>Whether what is written outlives the process.</summary>
+    internal bool IsDurable => storage is not null;
+
+    /// <summary>What is stored; without a spec if nothing is.</summary>
+    internal async Task<SessionRecord> ReadAsync()
+    {
+        if (storage is not null)
+        {
+            await storage.ReadStateAsync(StateName, session, _state);
+        }
+
+        return _state is { RecordExists: true, State: { } stored } ? stored : new SessionRecord();
+    }
+
+    /// <summary>Stores a record.</summary>
+    /// <param name="record">The whole of it.</param>
+    /// <exception cref="InconsistentStateException">Another activation has written meanwhile: it owns the session.</exception>
+    internal async Task WriteAsync(SessionRecord record)
+    {
+        if (storage is not null)
+        {
+            _state.State = record;
+            await storage.WriteStateAsync(StateName, session, _state);
+        }
+    }
+
+    /// <summary>Removes what is stored.</summary>
+    internal async Task ClearAsync()
+    {
+        if (storage is not null && _state.RecordExists)
+        {
+            await storage.ClearStateAsync(StateName, session, _state);
+        }
+    }
+}

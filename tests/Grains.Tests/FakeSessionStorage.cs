@@ -1,0 +1,68 @@
+using System.Collections.Concurrent;
+using IgptCluster.Grains.Sessions;
+using Orleans.Storage;
+
+namespace IgptCluster.Grains.Tests;
+
+/// <summary>Storage that all silos of a test share and that outlives them. Checks that nobody overwrites what he has not read.</summary>
+internal sealed class FakeSessionStorage : IGrainStorage
+{
+    readonly ConcurrentDictionary<GrainId, (SessionRecord Record, int Version)> _records = new();
+
+    int _reads;
+
+    /// <summary>Runs before each write, to hold it or to make it fail.</summary>
+    public Func<SessionRecord, Task> BeforeWrite { get; set; } = _ => Task.CompletedTask;
+
+    /// <summary>How often a session was looked for: once for each activation.</summary>
+    public int Reads => Volatile.Read(ref _reads);
+
+    /// <summary>Number of sessions stored.</summary>
+    public int Count => _records.Count;
+
+    /// <summary>The only session's record.</summary>
+    public SessionRecord Single => _records.Values.Single().Record;
+
+    /// <summary>Writes every record again, as another activation would.</summary>
+    public void Touch()
+    {
+        foreach (GrainId id in _records.Keys)
+        {
+            _records.AddOrUpdate(id, _ => throw new InvalidOperationException("gone"), (_, stored) => (stored.Record, stored.Version + 1));
+        }
+    }
+
+    public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        Interlocked.Increment(ref _reads);
+        if (_records.TryGetValue(grainId, out (SessionRecord Record, int Version) stored))
+        {
+            (grainState.State, grainState.ETag, grainState.RecordExists) = ((T)(object)stored.Record, $"{stored.Version}", true);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public async Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        var record = (SessionRecord)(object)grainState.State!;
+        await BeforeWrite(record);
+        int known = grainState.RecordExists ? int.Parse(grainState.ETag!, System.Globalization.CultureInfo.InvariantCulture) : 0;
+        bool isCurrent = known == 0
+            ? _records.TryAdd(grainId, (record, 1))
+            : _records.TryGetValue(grainId, out (SessionRecord Record, int Version) stored) && stored.Version == known && _records.TryUpdate(grainId, (record, known + 1), stored);
+        if (!isCurrent)
+        {
+            throw new InconsistentStateException("another has written");
+        }
+
+        (grainState.ETag, grainState.RecordExists) = ($"{known + 1}", true);
+    }
+
+    public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        _records.TryRemove(grainId, out _);
+        grainState.RecordExists = false;
+        return Task.CompletedTask;
+    }
+}
