@@ -12,7 +12,9 @@ try
     builder.Logging.AddIgptLogging();
     ClusterOptions cluster = builder.Configuration.Read<ClusterOptions>("Igpt:Cluster");
     _ = builder.Configuration.Read<IgptCluster.Grains.Sessions.SessionOptions>("Igpt:Sessions");
-    builder.UseOrleans(silo => silo.UseIgptClustering(cluster).AddIgptGrains(new SiloAdvertisement(cluster.SiloName(), [], [])));
+    StoreOptions store = builder.Configuration.Read<StoreOptions>("Igpt:Store");
+    string? address = store.Address.Length > 0 ? store.Address : null;
+    builder.UseOrleans(silo => silo.UseIgptClustering(cluster, address).UseIgptStore(address).AddIgptGrains(new SiloAdvertisement(cluster.SiloName(), [], [])));
     builder.AddIgptGateway(builder.Configuration.Read<ListenOptions>("Igpt:Listen"));
     WebApplication app = builder.Build();
     app.MapIgptGateway();

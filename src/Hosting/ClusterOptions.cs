@@ -8,15 +8,19 @@ public sealed class ClusterOptions
     /// <summary>This silo's name, unique in the cluster. Default: machine name and silo port.</summary>
     public string Name { get; set; } = "";
 
-    /// <summary>TCP port other silos reach this one at, on loopback; 1 … 65535, default 11111.</summary>
+    /// <summary>IP address that other silos reach this one at, where the membership is in a store. Default 127.0.0.1; without a store always so.</summary>
+    [RegularExpression(@"\d{1,3}(\.\d{1,3}){3}|[0-9A-Fa-f:]+", ErrorMessage = "must be an IP address")]
+    public string Address { get; set; } = "127.0.0.1";
+
+    /// <summary>TCP port other silos reach this one at; 1 … 65535, default 11111.</summary>
     [Range(1, 65535)]
     public int SiloPort { get; set; } = 11111;
 
-    /// <summary>TCP port for Orleans clients, on loopback; 1 … 65535, default 30000.</summary>
+    /// <summary>TCP port for Orleans clients; 1 … 65535, default 30000.</summary>
     [Range(1, 65535)]
     public int ClientPort { get; set; } = 30000;
 
-    /// <summary>Silo port of the silo that keeps the membership; absent: this one does. Localhost clustering knows no other store.</summary>
+    /// <summary>Silo port of the silo that keeps the membership; absent: this one does. Nothing where the membership is in a store.</summary>
     [Range(1, 65535)]
     public int? PrimaryPort { get; set; }
 

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting;
 using Orleans.Configuration;
 
 namespace IgptCluster.Hosting;
@@ -9,6 +10,8 @@ namespace IgptCluster.Hosting;
 /// <summary>Clustering from configuration.</summary>
 public static class ClusteringExtensions
 {
+    const string ServiceId = "igpt";
+
     /// <summary>Reads and checks a section of the configuration.</summary>
     /// <typeparam name="T">Options type; its defaults hold where the section is silent.</typeparam>
     /// <param name="configuration">The process's configuration.</param>
@@ -57,13 +60,24 @@ public static class ClusteringExtensions
         ? cluster.Name
         : string.Create(CultureInfo.InvariantCulture, $"{Environment.MachineName}-{cluster.SiloPort}");
 
-    /// <summary>Joins a cluster on this machine's loopback.</summary>
+    /// <summary>Joins a cluster.</summary>
     /// <param name="silo">The silo being built.</param>
     /// <param name="cluster">Clustering options.</param>
-    public static ISiloBuilder UseIgptClustering(this ISiloBuilder silo, ClusterOptions cluster)
+    /// <param name="store">Where the membership is kept; null: with the first silo, on this machine's loopback.</param>
+    public static ISiloBuilder UseIgptClustering(this ISiloBuilder silo, ClusterOptions cluster, string? store = null)
     {
-        IPEndPoint? primary = cluster.PrimaryPort is { } port ? new IPEndPoint(IPAddress.Loopback, port) : null;
-        silo.UseLocalhostClustering(cluster.SiloPort, cluster.ClientPort, primary, serviceId: "igpt", cluster.ClusterId);
+        if (store is null)
+        {
+            IPEndPoint? primary = cluster.PrimaryPort is { } port ? new IPEndPoint(IPAddress.Loopback, port) : null;
+            silo.UseLocalhostClustering(cluster.SiloPort, cluster.ClientPort, primary, ServiceId, cluster.ClusterId);
+        }
+        else
+        {
+            silo.UseRedisClustering(options => options.ConfigurationOptions = StoreExtensions.Parse(store));
+            silo.Configure<Orleans.Configuration.ClusterOptions>(options => (options.ServiceId, options.ClusterId) = (ServiceId, cluster.ClusterId));
+            silo.ConfigureEndpoints(IPAddress.Parse(cluster.Address), cluster.SiloPort, cluster.ClientPort, listenOnAnyHostAddress: cluster.Address != "127.0.0.1");
+        }
+
         silo.Configure<SiloOptions>(options => options.SiloName = cluster.SiloName());
 
         // Dead silos are noticed in about a second (measured: FINDINGS of the design), not in fifteen.

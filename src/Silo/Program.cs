@@ -25,7 +25,7 @@ catch (Exception failure) when (failure is ValidationException or OptionsValidat
 
 static async Task<int> ServeAsync(Dictionary<string, string?> settings, CancellationToken cancellationToken)
 {
-    await using SiloApplication silo = SiloApplication.Build(settings);
+    await using SiloApplication silo = await SiloApplication.BuildAsync(settings);
     IReadOnlyList<string> models = await silo.StartAsync(cancellationToken);
     await silo.WaitUntilReadyAsync(models, cancellationToken);
     string where = silo.GrpcAddress is null ? "behind other gateways" : $"gRPC {silo.GrpcAddress} HTTP {silo.HttpAddress}";

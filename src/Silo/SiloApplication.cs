@@ -15,7 +15,8 @@ namespace IgptCluster.Silo;
 /// <summary>A silo put together: grains, devices, and unless told otherwise the gateway.</summary>
 /// <param name="app">The process's host.</param>
 /// <param name="listen">Where it answers clients.</param>
-internal sealed class SiloApplication(WebApplication app, ListenOptions listen) : IAsyncDisposable
+/// <param name="store">Its embedded store; null: it has none. Stopped with it.</param>
+internal sealed class SiloApplication(WebApplication app, ListenOptions listen, EmbeddedStore? store) : IAsyncDisposable
 {
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
@@ -30,17 +31,19 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
 
     string[] Addresses => listen.Enabled ? [.. app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses] : [];
 
-    /// <summary>Builds the silo.</summary>
+    /// <summary>Builds the silo, and starts its embedded store where it has one.</summary>
     /// <param name="settings">Settings of the command line; they win over files and environment.</param>
+    /// <exception cref="InvalidOperationException">The store cannot be started.</exception>
     /// <exception cref="ValidationException">A setting breaks its rule, or there is no model to serve.</exception>
     /// <exception cref="CheckpointException">A model's folder breaks a rule.</exception>
-    internal static SiloApplication Build(Dictionary<string, string?> settings)
+    internal static async Task<SiloApplication> BuildAsync(Dictionary<string, string?> settings)
     {
         WebApplicationBuilder builder = WebApplication.CreateBuilder();
         builder.Configuration.AddInMemoryCollection(settings);
         builder.Logging.AddIgptLogging();
         ClusterOptions cluster = builder.Configuration.Read<ClusterOptions>("Igpt:Cluster");
         ListenOptions listen = builder.Configuration.Read<ListenOptions>("Igpt:Listen");
+        StoreOptions stored = builder.Configuration.Read<StoreOptions>("Igpt:Store");
         _ = builder.Configuration.Read<Grains.Sessions.SessionOptions>("Igpt:Sessions");
         ReplicaOptions replicas = builder.Configuration.Read<ReplicaOptions>("Igpt");
         foreach (ServedCheckpoint model in replicas.Models.Count > 0 ? [] : BundledModels())
@@ -57,7 +60,9 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
         }
 
         var advertisement = new SiloAdvertisement(cluster.SiloName(), devices, [.. replicas.Models.Select(model => model.ServedName)]);
-        builder.UseOrleans(silo => silo.UseIgptClustering(cluster).AddIgptGrains(advertisement));
+        EmbeddedStore? store = stored.Folder.Length > 0 ? await StartStoreAsync(stored.Folder) : null;
+        string? membership = stored.Address.Length > 0 ? stored.Address : null;
+        builder.UseOrleans(silo => silo.UseIgptClustering(cluster, membership).UseIgptStore(membership ?? store?.Address).AddIgptGrains(advertisement));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<IReplicaHost>(services => new DeviceReplicaHost(
             replicas, advertisement, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>()));
@@ -76,7 +81,7 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
             app.MapIgptGateway();
         }
 
-        return new SiloApplication(app, listen);
+        return new SiloApplication(app, listen, store);
     }
 
     /// <summary>Starts the silo and its replicas.</summary>
@@ -148,6 +153,16 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen) 
     {
         await app.StopAsync();
         await app.DisposeAsync();
+        if (store is not null)
+        {
+            await store.StopAsync();
+        }
+    }
+
+    static async Task<EmbeddedStore> StartStoreAsync(string folder)
+    {
+        using ILoggerFactory loggers = LoggerFactory.Create(logging => logging.AddConsole().AddIgptLogging());
+        return await EmbeddedStore.StartAsync(folder, loggers.CreateLogger<EmbeddedStore>());
     }
 
     static ServedCheckpoint[] BundledModels()

@@ -24,6 +24,8 @@ internal static partial class SiloCommand
             (Setting("--max-waiting", "Sequences that may wait for a slot."), "Igpt:MaxWaiting"),
             (Setting("--max-batch-tokens", "Token budget of an engine step."), "Igpt:MaxBatchTokens"),
             (Setting("--decode-stretch", "How many times as long prefills may make a step of generations."), "Igpt:DecodeStretch"),
+            (Setting("--data", "Folder of the embedded store: sessions outlive this process."), "Igpt:Store:Folder"),
+            (Setting("--store", "Redis-compatible store of the cluster, HOST:PORT[,password=...]."), "Igpt:Store:Address"),
             (Setting("--grpc", "Address and port for gRPC, 127.0.0.1:5081."), "Igpt:Listen:Grpc"),
             (Setting("--http", "Address and port for HTTP/1.1, 127.0.0.1:5080."), "Igpt:Listen:Http"),
             (Setting("--gateway", "false: answers no clients, for a silo behind gateways."), "Igpt:Listen:Enabled"),

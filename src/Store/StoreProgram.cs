@@ -1,11 +1,12 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Garnet;
 
 namespace IgptCluster.Store;
 
 /// <summary>Serves one folder until it is told to stop.</summary>
-internal static class StoreProgram
+internal static partial class StoreProgram
 {
     const int FolderTaken = 3;
 
@@ -37,6 +38,15 @@ internal static class StoreProgram
         }
     }
 
+    /// <summary>Begins a session of its own, so that the terminal's signals go elsewhere.</summary>
+    internal static void Detach()
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            _ = BeginSession();
+        }
+    }
+
     // Sizes for session logs of kilobytes, not for a cache of gigabytes; checkpoints keep the append-only file from growing for ever.
     static string[] Arguments(StoreFolder folder, int port) =>
     [
@@ -44,6 +54,9 @@ internal static class StoreProgram
         "--aof", "--aof-commit-wait", "--recover", "--checkpointdir", folder.Data, "--checkpoint-freq", "60", "--device-type", "RandomAccess",
         "--memory", "256m", "--page", "1m", "--index", "4m", "--aof-memory", "16m", "--aof-page-size", "4m", "--aof-segment-size", "8m",
     ];
+
+    [LibraryImport("libc", EntryPoint = "setsid")]
+    private static partial int BeginSession();
 
     static int FreePort()
     {

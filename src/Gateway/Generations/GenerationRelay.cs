@@ -10,8 +10,12 @@ namespace IgptCluster.Gateway.Generations;
 /// Carries the events of one or more sessions to one client. A channel that holds everything they can give lies between: a slow client
 /// stalls only itself, never a session's KV slot.
 /// </summary>
-internal sealed class GenerationRelay(IGrainFactory grains)
+internal sealed class GenerationRelay(IGrainFactory grains, TimeProvider time)
 {
+    // How long a session may take to be found elsewhere.
+    static readonly TimeSpan LossLimit = TimeSpan.FromSeconds(60);
+    static readonly TimeSpan LossInterval = TimeSpan.FromMilliseconds(250);
+
     /// <summary>Streams sessions to their end.</summary>
     /// <param name="sessions">The sessions and how to tell them.</param>
     /// <param name="client">Where to.</param>
@@ -70,11 +74,27 @@ internal sealed class GenerationRelay(IGrainFactory grains)
 
     async Task ReadAsync(SessionId id, EventSource source, ChannelWriter<GenerateEvent> writer, CancellationToken cancellationToken)
     {
-        await foreach (SessionUpdate update in grains.GetGrain<ISessionGrain>(id.ToString()).ReadAsync(source.ReadFrom, cancellationToken))
+        // A session outlives its silo where it is stored: it is read on from the next call that finds it. Where it is not, that says it is gone.
+        int position = source.ReadFrom;
+        long since = time.GetTimestamp();
+        while (true)
         {
-            if (source.Next(update) is { } happened)
+            try
             {
-                await writer.WriteAsync(happened, cancellationToken);
+                await foreach (SessionUpdate update in grains.GetGrain<ISessionGrain>(id.ToString()).ReadAsync(position, cancellationToken))
+                {
+                    (position, since) = (update.Position + update.Tokens.Length, time.GetTimestamp());
+                    if (source.Next(update) is { } happened)
+                    {
+                        await writer.WriteAsync(happened, cancellationToken);
+                    }
+                }
+
+                return;
+            }
+            catch (Exception lost) when (lost is OrleansException or TimeoutException && time.GetElapsedTime(since) < LossLimit && !cancellationToken.IsCancellationRequested)
+            {
+                await Task.Delay(LossInterval, time, cancellationToken);
             }
         }
     }

@@ -37,7 +37,7 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
         settings["Logging:LogLevel:Default"] = "Warning";
         Console.WriteLine("IgptCluster demo: a cluster of one machine, used through gRPC as any client would.");
         var watch = Stopwatch.StartNew();
-        await using SiloApplication silo = SiloApplication.Build(settings);
+        await using SiloApplication silo = await SiloApplication.BuildAsync(settings);
         await silo.WaitUntilReadyAsync(await silo.StartAsync(cancellationToken), cancellationToken);
         Console.WriteLine($"Up in {watch.Elapsed.TotalSeconds:0.0} s: gRPC at {silo.GrpcAddress}");
         using GrpcChannel channel = GrpcChannel.ForAddress(silo.GrpcAddress!, new GrpcChannelOptions { ThrowOperationCanceledOnCancellation = true });

@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Grpc.Core;
+using Grpc.Net.Client;
+using IgptCluster.Protocol.V1;
+using IgptCluster.Tests.Shared;
+
+namespace IgptCluster.EndToEnd.Tests;
+
+/// <summary>Generations that outlive the processes that make them.</summary>
+public sealed class DurabilityTests : IDisposable
+{
+    const int Samples = 24;
+
+    readonly string _folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+
+    static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    string[] Arguments => ["--model", Path.Combine(GoldenSet.RepositoryRoot(), "tests", "models", "tiny-random"), "--slots", "24", "--data", _folder];
+
+    [Fact]
+    public async Task Silo_KilledWhileGenerating_TheNextOneOnItsFolderGoesOnWithoutATokenLost()
+    {
+        var request = new GenerateRequest { Samples = Samples, Sampling = new SamplingParameters { Seed = 11 }, SessionTtl = Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(TimeSpan.FromMinutes(10)) };
+        (string Id, List<uint> Tokens)[] seen = [.. Enumerable.Range(0, Samples).Select(_ => ("", new List<uint>()))];
+        await using (ServerProcess first = await ServerProcess.StartSiloAsync(Arguments))
+        {
+            using GrpcChannel channel = first.Connect();
+            await Assert.ThrowsAsync<RpcException>(() => GenerateClient.GenerateAsync(channel, request, Cancelled, happened =>
+            {
+                seen[happened.Sample].Id = happened.SessionId;
+                seen[happened.Sample].Tokens.AddRange(happened.Tokens?.Ids ?? []);
+                if (seen.All(one => one.Tokens.Count > 0) && !first.Process.HasExited)
+                {
+                    first.Process.Kill();
+                }
+            }));
+        }
+
+        await using ServerProcess second = await ServerProcess.StartSiloAsync(Arguments);
+        using GrpcChannel again = second.Connect();
+        GenerateClient.Sample[] undisturbed = await GenerateClient.GenerateAsync(again, request, Cancelled);
+        GenerateClient.Sample[] rest = await Task.WhenAll(seen.Select(async one => (await GenerateClient.ReadAsync(
+            new Sessions.SessionsClient(again).Attach(new AttachRequest { SessionId = one.Id, FromPosition = (uint)one.Tokens.Count }, cancellationToken: Cancelled), null, Cancelled)).Single()));
+        for (int sample = 0; sample < Samples; sample++)
+        {
+            Assert.Equal(undisturbed[sample].Tokens, [.. seen[sample].Tokens.Select(token => (int)token), .. rest[sample].Tokens]);
+            Assert.Equal(FinishReason.Completed, rest[sample].Finished!.Reason);
+        }
+
+        Assert.Contains(rest, sample => sample.Finished!.Timings.Resumptions > 0);
+        await StopAsync(second);
+    }
+
+    [Fact]
+    public async Task Store_StoppedAndStartedAnewWhileGenerating_GenerationWaitsAndGoesOn()
+    {
+        await using ServerProcess server = await ServerProcess.StartSiloAsync(Arguments);
+        using GrpcChannel channel = server.Connect();
+        (int process, int port) = Store();
+        int tokens = 0;
+        Process? store = null;
+        try
+        {
+            var request = new GenerateRequest { Samples = Samples, Sampling = new SamplingParameters { Seed = 12 } };
+            GenerateClient.Sample[] samples = await GenerateClient.GenerateAsync(channel, request, Cancelled, happened =>
+            {
+                tokens += happened.Tokens?.Ids.Count ?? 0;
+                if (tokens > 100 && store is null)
+                {
+                    using Process running = Process.GetProcessById(process);
+                    running.Kill();
+                    running.WaitForExit();
+                    store = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(ServerProcess.FolderOf("Store"), "igpt-store.dll"), "--folder", _folder, "--port", $"{port}"]) { RedirectStandardOutput = true });
+                }
+            });
+            Assert.NotNull(store);
+            Assert.All(samples, sample => Assert.Equal(1024, sample.Tokens.Count));
+            GenerateClient.Sample[] again = await GenerateClient.GenerateAsync(channel, request, Cancelled);
+            Assert.Equal(again.Select(sample => sample.Tokens), samples.Select(sample => sample.Tokens));
+        }
+        finally
+        {
+            store?.Kill();
+            store?.Dispose();
+        }
+    }
+
+    public void Dispose()
+    {
+        // A test that failed leaves its store: the folder tells which process it is.
+        if (File.Exists(Path.Combine(_folder, "address.json")))
+        {
+            try
+            {
+                using Process store = Process.GetProcessById(Store().Process);
+                store.Kill();
+                store.WaitForExit();
+            }
+            catch (ArgumentException)
+            {
+                // It has ended.
+            }
+        }
+
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    (int Process, int Port) Store()
+    {
+        using JsonDocument address = JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder, "address.json")));
+        return (address.RootElement.GetProperty("process").GetInt32(), address.RootElement.GetProperty("port").GetInt32());
+    }
+
+    async Task StopAsync(ServerProcess server)
+    {
+        using Process kill = Process.Start("kill", ["-TERM", $"{server.Process.Id}"]);
+        await server.Process.WaitForExitAsync(Cancelled);
+        Assert.Equal(0, server.Process.ExitCode);
+        Assert.False(File.Exists(Path.Combine(_folder, "address.json")), "the store goes with the silo that stops in order");
+    }
+}
