@@ -68,16 +68,34 @@ internal sealed class ServerProcess : IAsyncDisposable
             grpc: null);
     }
 
-    /// <summary>A gateway of its own that joins a silo's cluster.</summary>
-    public static Task<ServerProcess> StartGatewayAsync(ServerProcess silo)
+    /// <summary>A silo of a cluster whose membership is in a store.</summary>
+    public static Task<ServerProcess> StartSiloOnStoreAsync(string store, string cluster, params string[] arguments)
     {
+        int[] ports = FreePorts(2);
+        return StartAsync(
+            "Silo",
+            [
+                "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--silo-port", Text(ports[0]), "--client-port", Text(ports[1]), "--cluster-id", cluster,
+                "--store", store, .. arguments,
+            ],
+            ports[0],
+            cluster,
+            grpc: null);
+    }
+
+    /// <summary>A gateway of its own that joins a silo's cluster.</summary>
+    /// <param name="silo">A silo of the cluster.</param>
+    /// <param name="store">Where the membership is; null: with the silo.</param>
+    public static Task<ServerProcess> StartGatewayAsync(ServerProcess silo, string? store = null)
+    {
+        string membership = store is null ? $"--Igpt:Cluster:PrimaryPort={silo.SiloPort}" : $"--Igpt:Store:Address={store}";
         int[] ports = FreePorts(4);
         var grpc = new Uri($"http://127.0.0.1:{ports[2]}");
         return StartAsync(
             "Gateway",
             [
                 $"--Igpt:Listen:Grpc=127.0.0.1:{ports[2]}", $"--Igpt:Listen:Http=127.0.0.1:{ports[3]}", $"--Igpt:Cluster:SiloPort={ports[0]}",
-                $"--Igpt:Cluster:ClientPort={ports[1]}", $"--Igpt:Cluster:PrimaryPort={silo.SiloPort}", $"--Igpt:Cluster:ClusterId={silo.ClusterId}",
+                $"--Igpt:Cluster:ClientPort={ports[1]}", membership, $"--Igpt:Cluster:ClusterId={silo.ClusterId}",
             ],
             ports[0],
             silo.ClusterId,
