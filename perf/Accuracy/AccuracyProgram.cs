@@ -162,7 +162,7 @@ internal static class AccuracyProgram
         DirectoryInfo own = new(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
         string program = Path.Combine(own.Parent!.Parent!.FullName, "Training", own.Name, "igpt-train.dll");
         string perClass = Math.Max(1, (count + 9) / 10).ToString(CultureInfo.InvariantCulture);
-        using Process process = Process.Start(new ProcessStartInfo("dotnet", [program, "shapes", "--out", folder, "--train", "1", "--validation", perClass, "--test", "1", "--seed", "1"]) 
+        using Process process = Process.Start(new ProcessStartInfo("dotnet", [program, "shapes", "--out", folder, "--train", "1", "--validation", perClass, "--test", "1", "--seed", "1"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -219,7 +219,8 @@ internal sealed partial class SessionGrain(
         {
             _delivered = result;
             _log.Commit(end);
-        });
+        }
+        );
     }
 
     async Task StoreFirstAsync()
