@@ -70,7 +70,7 @@ internal sealed class Server : IAsyncDisposable
     {
         DirectoryInfo own = new(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
         string published = Path.Combine(own.FullName, "IgptCluster.Silo");
-        return File.Exists(published) ? (published, []) : ("dotnet", [Path.Combine(own.Parent!.Parent!.FullName, "Silo", own.Name, "IgptCluster.Silo.dll")]);
+        return File.Exists(published + ".dll") ? (published, []) : ("dotnet", [Path.Combine(own.Parent!.Parent!.FullName, "Silo", own.Name, "IgptCluster.Silo.dll")]);
     }
 
     static int FreePort()
