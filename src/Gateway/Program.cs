@@ -14,7 +14,7 @@ try
     _ = builder.Configuration.Read<IgptCluster.Grains.Sessions.SessionOptions>("Igpt:Sessions");
     StoreOptions store = builder.Configuration.Read<StoreOptions>("Igpt:Store");
     string? address = store.Address.Length > 0 ? store.Address : null;
-    builder.UseOrleans(silo => silo.UseIgptClustering(cluster, address).UseIgptStore(address).AddIgptGrains(new SiloAdvertisement(cluster.SiloName(), [], [])));
+    builder.UseOrleans(silo => silo.UseIgptClustering(cluster, address).AddIgptGrains(new SiloAdvertisement(cluster.SiloName(), [], [])));
     builder.AddIgptGateway(builder.Configuration.Read<ListenOptions>("Igpt:Listen"));
     WebApplication app = builder.Build();
     app.MapIgptGateway();

@@ -1,15 +1,15 @@
 using System.ComponentModel.DataAnnotations;
+using System.Net;
 
 namespace IgptCluster.Hosting;
 
 /// <summary>How this process joins its cluster. Section <c>Igpt:Cluster</c>.</summary>
-public sealed class ClusterOptions
+public sealed class ClusterOptions : IValidatableObject
 {
     /// <summary>This silo's name, unique in the cluster. Default: machine name and silo port.</summary>
     public string Name { get; set; } = "";
 
     /// <summary>IP address that other silos reach this one at, where the membership is in a store. Default 127.0.0.1; without a store always so.</summary>
-    [RegularExpression(@"\d{1,3}(\.\d{1,3}){3}|[0-9A-Fa-f:]+", ErrorMessage = "must be an IP address")]
     public string Address { get; set; } = "127.0.0.1";
 
     /// <summary>TCP port other silos reach this one at; 1 … 65535, default 11111.</summary>
@@ -27,4 +27,13 @@ public sealed class ClusterOptions
     /// <summary>Cluster id: silos of another id are not joined. Default <c>igpt</c>.</summary>
     [Required]
     public string ClusterId { get; set; } = "igpt";
+
+    /// <inheritdoc/>
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (!IPAddress.TryParse(Address, out _))
+        {
+            yield return new ValidationResult($"Igpt:Cluster:Address must be an IP address such as 10.0.0.7; given '{Address}'", [nameof(Address)]);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
@@ -13,6 +14,9 @@ namespace IgptCluster.Hosting;
 public sealed partial class EmbeddedStore
 {
     const string Program = "igpt-store";
+    const string AddressFile = "address.json"; // both written by the store
+    const string PasswordFile = "password";
+    const int Terminate = 15; // the signal
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
 
@@ -86,7 +90,7 @@ public sealed partial class EmbeddedStore
     /// <summary>The store that says it serves the folder, if it answers and takes the folder's password.</summary>
     static async Task<EmbeddedStore?> FindAsync(string folder)
     {
-        (string file, string secret) = (Path.Combine(folder, "address.json"), Path.Combine(folder, "password"));
+        (string file, string secret) = (Path.Combine(folder, AddressFile), Path.Combine(folder, PasswordFile));
         try
         {
             using JsonDocument said = JsonDocument.Parse(await File.ReadAllTextAsync(file));
@@ -114,9 +118,7 @@ public sealed partial class EmbeddedStore
             : throw new InvalidOperationException($"the embedded store is not there: expected {published} or {built}. Build or publish src/Store, or use --store with the address of a Redis-compatible store");
     }
 
-    const int Terminate = 15;
-
-    [System.Runtime.InteropServices.LibraryImport("libc", EntryPoint = "kill")]
+    [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int Kill(int process, int signal);
 
     [LoggerMessage(4101, LogLevel.Information, "The store of {Folder} was running already")]

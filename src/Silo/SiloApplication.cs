@@ -15,7 +15,7 @@ namespace IgptCluster.Silo;
 /// <summary>A silo put together: grains, devices, and unless told otherwise the gateway.</summary>
 /// <param name="app">The process's host.</param>
 /// <param name="listen">Where it answers clients.</param>
-/// <param name="store">Its embedded store; null: it has none. Stopped with it.</param>
+/// <param name="store">The embedded store to stop with it; null: none.</param>
 internal sealed class SiloApplication(WebApplication app, ListenOptions listen, EmbeddedStore? store) : IAsyncDisposable
 {
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
@@ -81,7 +81,8 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen, 
             app.MapIgptGateway();
         }
 
-        return new SiloApplication(app, listen, store);
+        // A silo that joins another's cluster uses the store, and leaves it to the first to stop it.
+        return new SiloApplication(app, listen, cluster.PrimaryPort is null ? store : null);
     }
 
     /// <summary>Starts the silo and its replicas.</summary>

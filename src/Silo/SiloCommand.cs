@@ -71,6 +71,6 @@ internal static partial class SiloCommand
         return given;
     }
 
-    [GeneratedRegex(@"^(?:(?<Name>[^=,]+)=)?(?<Path>.*?)(?:,dtype=(?<DType>[^,=]*))?(?:,kv-dtype=(?<KvDType>[^,=]*))?$", RegexOptions.Singleline)]
+    [GeneratedRegex(@"^(?:(?<Name>[^=,]+)=)?(?<Path>.*?)(?:,dtype=(?<DType>[^,=]*)|,kv-dtype=(?<KvDType>[^,=]*))*$", RegexOptions.Singleline)]
     private static partial Regex Served();
 }

@@ -3,7 +3,10 @@ using System.Text.Json;
 
 namespace IgptCluster.Store;
 
-/// <summary>A store's folder: its data, its password, and a file that tells where the store that serves it listens. Held by one process at a time.</summary>
+/// <summary>
+/// A store's folder: its data, its password, and a file that tells where the store that serves it listens; <c>EmbeddedStore</c> in Hosting reads those two.
+/// Held by one process at a time.
+/// </summary>
 internal sealed class StoreFolder : IDisposable
 {
     const string LockFile = "lock";
@@ -18,7 +21,7 @@ internal sealed class StoreFolder : IDisposable
     {
         (_path, _lock) = (path, locked);
         Data = Path.Combine(path, "data");
-        Directory.CreateDirectory(Data);
+        MakePrivate(Data);
         Password = ReadOrMakePassword(Path.Combine(path, PasswordFile));
     }
 
@@ -36,11 +39,6 @@ internal sealed class StoreFolder : IDisposable
     {
         string full = Path.GetFullPath(path);
         Directory.CreateDirectory(full);
-        if (!OperatingSystem.IsWindows())
-        {
-            File.SetUnixFileMode(full, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        }
-
         try
         {
             return new StoreFolder(full, new FileStream(Path.Combine(full, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
@@ -66,6 +64,19 @@ internal sealed class StoreFolder : IDisposable
     {
         File.Delete(Path.Combine(_path, AddressFile));
         _lock.Dispose();
+    }
+
+    // What sessions hold is nobody else's; the folder around it may be the user's own, and stays as it is.
+    static void MakePrivate(string folder)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(folder);
+        }
+        else
+        {
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
     }
 
     static string ReadOrMakePassword(string file)

@@ -13,7 +13,7 @@ public sealed class DataTypeTests
     public async Task Silo_ModelsWithTypesOfTheirOwn_ServesEachInItsOwn()
     {
         string folder = Path.Combine(GoldenSet.RepositoryRoot(), "tests", "models", "tiny-random");
-        await using ServerProcess server = await ServerProcess.StartSiloAsync("--dtype", "bfloat16", "--model", $"usual={folder}", "--model", $"wide={folder},dtype=float32");
+        await using ServerProcess server = await ServerProcess.StartSiloAsync("--dtype", "bfloat16", "--model", $"usual={folder}", "--model", $"wide={folder},kv-dtype=float32,dtype=float32");
         using GrpcChannel channel = server.Connect();
         ClusterDescription cluster = await new Cluster.ClusterClient(channel).DescribeAsync(new DescribeClusterRequest(), cancellationToken: Cancelled);
         Assert.Equal([("usual", "bfloat16"), ("wide", "float32")], cluster.Replicas.Select(replica => (replica.Model, replica.Dtype)).Order());

@@ -2,13 +2,13 @@ using IgptCluster.Contracts;
 using IgptCluster.Grains.Sessions;
 using IgptCluster.Tests.Shared;
 using Orleans.Core.Internal;
+using static IgptCluster.Grains.Tests.SessionCalls;
 
 namespace IgptCluster.Grains.Tests;
 
 /// <summary>Sessions with storage: what is delivered is stored before, and outlives activations and silos.</summary>
 public sealed class DurableSessionTests
 {
-    static readonly int[] Prompt = [1, 2, 3];
     static readonly int[] Undisturbed = FakeModelRunner.GreedyAfter(FakeModelRunner.SmallShape, Prompt, 61);
 
     readonly FakeSessionStorage _storage = new();
@@ -96,7 +96,7 @@ public sealed class DurableSessionTests
     {
         using var gate = new SemaphoreSlim(20);
         await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { Storage = _storage, BeforeStep = _ => gate.Wait(Cancelled) }, devices: 2, gateways: 1);
-        ISessionGrain session = await StartAsync(cluster, Spec with { TimeToLive = TimeSpan.FromMinutes(5) }, replicas: 2);
+        ISessionGrain session = await StartAsync(cluster, Spec with { TimeToLive = TimeSpan.FromMinutes(5) });
         await TestCluster.UntilAsync("some tokens", async () => (await session.GetAsync()).Position > 10);
         SiloAddress home = (await cluster.Grains.GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics(null, null, Cancelled)).Single(grain => grain.GrainId == session.GetGrainId()).SiloAddress;
         await cluster.Silos.KillSiloAsync(cluster.Silos.Silos.Single(silo => silo.SiloAddress.Equals(home)), Cancelled);
@@ -118,6 +118,34 @@ public sealed class DurableSessionTests
         SessionDescription restored = await session.GetAsync();
         Assert.Equal((SessionState.Paused, Prompt.Length + 5), (restored.State, restored.Position));
         Assert.Equal(Undisturbed, (await ReadAsync(session, Prompt.Length)).Tokens);
+    }
+
+    [Theory]
+    [InlineData(true, SessionState.Paused)]
+    [InlineData(false, SessionState.Finished)]
+    public async Task PauseOrCancelAsync_FirstCallOfAnActivation_HoldsAlthoughItWasGoingOn(bool isPause, SessionState held)
+    {
+        int asked = 0;
+        var model = new FakeModel { Storage = _storage };
+        model.BeforeSessionCall = call =>
+        {
+            asked += call.TargetContext.GrainInstance is IModelGrain ? 1 : 0;
+            return Task.CompletedTask;
+        };
+        await using TestCluster cluster = await TestCluster.StartAsync(model);
+        await cluster.ReadyAsync("toy", 1);
+        ISessionGrain session = cluster.Grains.GetGrain<ISessionGrain>("stored");
+        _storage.Put(session.GetGrainId(), new SessionRecord { Spec = Spec with { TimeToLive = TimeSpan.FromMinutes(5) }, Tokens = SessionRecord.Pack(Undisturbed.AsSpan(0, 5)) });
+        await (isPause ? session.PauseAsync() : session.CancelAsync());
+        for (int turn = 0; turn < 100; turn++)
+        {
+            // Turns in which it could look for a replica.
+            SessionDescription now = await session.GetAsync();
+            Assert.Equal((held, Prompt.Length + 5), (now.State, now.Position));
+        }
+
+        Assert.Equal(0, asked);
+        Assert.Equal((isPause, !isPause), (_storage.Single.IsPaused, _storage.Single.Result is not null));
     }
 
     [Fact]
@@ -167,16 +195,6 @@ public sealed class DurableSessionTests
         Assert.Equal(tokens, new SessionRecord { Tokens = packed }.Unpack());
     }
 
-    static GenerationSpec Spec => new()
-    {
-        Model = "toy",
-        Prompt = Prompt,
-        EndPosition = 64,
-        Width = 8,
-        Height = 8,
-        Sampling = new SamplingSettings { Temperature = 0, TopK = 0, TopP = 1, Seed = 1 },
-    };
-
     /// <summary>Ends the activation; the next one is there when it returns.</summary>
     async Task LoseAsync(ISessionGrain session)
     {
@@ -187,29 +205,5 @@ public sealed class DurableSessionTests
             await session.GetAsync();
             return _storage.Reads > before;
         });
-    }
-
-    static async Task<ISessionGrain> StartAsync(TestCluster cluster, GenerationSpec spec, int replicas = 1)
-    {
-        ReplicaId replica = (await cluster.ReadyAsync("toy", replicas))[0].Id;
-        ISessionGrain session = cluster.Grains.GetGrain<ISessionGrain>("durable");
-        await session.StartAsync(spec, replica);
-        return session;
-    }
-
-    static async Task<(int[] Tokens, SessionResult? Result)> ReadAsync(ISessionGrain session, int from)
-    {
-        var tokens = new List<int>();
-        SessionResult? result = null;
-        await foreach (SessionUpdate update in session.ReadAsync(from, Cancelled))
-        {
-            Assert.Null(result);
-            Assert.Equal(from + tokens.Count, update.Position);
-            tokens.AddRange(update.Tokens);
-            result = update.Result;
-        }
-
-        Assert.NotNull(result);
-        return ([.. tokens], result);
     }
 }

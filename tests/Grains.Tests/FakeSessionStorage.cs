@@ -23,6 +23,9 @@ internal sealed class FakeSessionStorage : IGrainStorage
     /// <summary>The only session's record.</summary>
     public SessionRecord Single => _records.Values.Single().Record;
 
+    /// <summary>Stores a session that some silo has left behind.</summary>
+    public void Put(GrainId id, SessionRecord record) => _records[id] = (record, 1);
+
     /// <summary>Writes every record again, as another activation would.</summary>
     public void Touch()
     {

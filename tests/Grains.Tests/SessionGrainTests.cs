@@ -1,19 +1,18 @@
 using IgptCluster.Contracts;
 using IgptCluster.Tests.Shared;
+using static IgptCluster.Grains.Tests.SessionCalls;
 
 namespace IgptCluster.Grains.Tests;
 
 public sealed class SessionGrainTests
 {
-    static readonly int[] Prompt = [1, 2, 3];
-
     static CancellationToken Cancelled => TestCluster.Cancelled;
 
     [Fact]
     public async Task ReadAsync_NewSession_GivesEveryTokenOnceAndTheResultLast()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel());
-        ISessionGrain session = await StartAsync(cluster, Spec());
+        ISessionGrain session = await StartAsync(cluster, Spec);
         (int[] tokens, SessionResult? result) = await ReadAsync(session, Prompt.Length);
         Assert.Equal(FakeModelRunner.GreedyAfter(FakeModelRunner.SmallShape, Prompt, 61), tokens);
         Assert.Equal(SessionEnd.Completed, result!.End);
@@ -24,7 +23,7 @@ public sealed class SessionGrainTests
     public async Task ReadAsync_FromAPositionAfterTheEnd_ReplaysFromThere()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel());
-        ISessionGrain session = await StartAsync(cluster, Spec() with { EndPosition = 20 });
+        ISessionGrain session = await StartAsync(cluster, Spec with { EndPosition = 20 });
         (int[] all, SessionResult? result) = await ReadAsync(session, Prompt.Length);
         (int[] tail, _) = await ReadAsync(session, 15);
         Assert.Equal(SessionEnd.Length, result!.End);
@@ -37,7 +36,7 @@ public sealed class SessionGrainTests
     public async Task ReadAsync_ManyViewersAtOnce_AllSeeTheSame()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel());
-        ISessionGrain session = await StartAsync(cluster, Spec());
+        ISessionGrain session = await StartAsync(cluster, Spec);
         var views = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => ReadAsync(session, Prompt.Length)));
         Assert.All(views, view => Assert.Equal(views[0].Tokens, view.Tokens));
         Assert.Equal(61, views[0].Tokens.Length);
@@ -50,7 +49,7 @@ public sealed class SessionGrainTests
         using var gate = new SemaphoreSlim(2);
         var model = new FakeModel { Shape = FakeModelRunner.SmallShape with { PositionCount = 10_000 }, BeforeStep = _ => gate.Wait(Cancelled) };
         await using TestCluster cluster = await TestCluster.StartAsync(model);
-        ISessionGrain session = await StartAsync(cluster, Spec() with { EndPosition = 10_000, Width = 100, Height = 100 });
+        ISessionGrain session = await StartAsync(cluster, Spec with { EndPosition = 10_000, Width = 100, Height = 100 });
         using var leaving = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
@@ -71,7 +70,7 @@ public sealed class SessionGrainTests
     public async Task ReadAsync_LastViewerLeaves_ASessionWithATimeToLiveGoesOn()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel());
-        ISessionGrain session = await StartAsync(cluster, Spec() with { TimeToLive = TimeSpan.FromMinutes(5) });
+        ISessionGrain session = await StartAsync(cluster, Spec with { TimeToLive = TimeSpan.FromMinutes(5) });
         await foreach (SessionUpdate _ in session.ReadAsync(Prompt.Length, Cancelled))
         {
             break;
@@ -88,7 +87,7 @@ public sealed class SessionGrainTests
         using var gate = new SemaphoreSlim(5);
         var model = new FakeModel { BeforeStep = _ => gate.Wait(Cancelled) };
         await using TestCluster cluster = await TestCluster.StartAsync(model);
-        ISessionGrain session = await StartAsync(cluster, Spec() with { TimeToLive = TimeSpan.FromMinutes(5) });
+        ISessionGrain session = await StartAsync(cluster, Spec with { TimeToLive = TimeSpan.FromMinutes(5) });
         await TestCluster.UntilAsync("five tokens", async () => (await session.GetAsync()).Position == Prompt.Length + 5);
         Assert.Equal(SessionState.Paused, (await session.PauseAsync()).State);
         gate.Release(1000);
@@ -104,7 +103,7 @@ public sealed class SessionGrainTests
         using var gate = new SemaphoreSlim(1);
         var model = new FakeModel { BeforeStep = _ => gate.Wait(Cancelled) };
         await using TestCluster cluster = await TestCluster.StartAsync(model);
-        ISessionGrain session = await StartAsync(cluster, Spec());
+        ISessionGrain session = await StartAsync(cluster, Spec);
         Task<(int[] Tokens, SessionResult? Result)> reading = ReadAsync(session, Prompt.Length);
         await session.CancelAsync();
         SessionDescription again = await session.CancelAsync();
@@ -119,8 +118,8 @@ public sealed class SessionGrainTests
         using var gate = new SemaphoreSlim(0);
         var model = new FakeModel { Slots = 1, MaxWaiting = 0, BeforeStep = _ => gate.Wait(Cancelled) };
         await using TestCluster cluster = await TestCluster.StartAsync(model);
-        await StartAsync(cluster, Spec());
-        IgptException refused = await Assert.ThrowsAsync<IgptException>(() => StartAsync(cluster, Spec(), "second"));
+        await StartAsync(cluster, Spec);
+        IgptException refused = await Assert.ThrowsAsync<IgptException>(() => StartAsync(cluster, Spec, "second"));
         Assert.Equal(IgptErrorCode.Overloaded, refused.Code);
         Assert.True(refused.RetryAfter > TimeSpan.Zero);
         IgptException unknown = await Assert.ThrowsAsync<IgptException>(() => cluster.Grains.GetGrain<ISessionGrain>("second").GetAsync());
@@ -144,7 +143,7 @@ public sealed class SessionGrainTests
         };
         await using TestCluster cluster = await TestCluster.StartAsync(model, devices: 2);
         await cluster.ReadyAsync("toy", 2);
-        ISessionGrain session = await StartAsync(cluster, Spec());
+        ISessionGrain session = await StartAsync(cluster, Spec);
         (int[] tokens, SessionResult? result) = await ReadAsync(session, Prompt.Length);
         Assert.Equal(FakeModelRunner.GreedyAfter(FakeModelRunner.SmallShape, Prompt, 61), tokens);
         Assert.Equal(1, result!.Timings.Resumptions);
@@ -169,7 +168,7 @@ public sealed class SessionGrainTests
         FakeModel model = Endless(gate);
         model.BeforeSessionCall = queueing.HoldAsync;
         await using TestCluster cluster = await TestCluster.StartAsync(model);
-        Task<ISessionGrain> starting = StartAsync(cluster, EndlessSpec());
+        Task<ISessionGrain> starting = StartAsync(cluster, EndlessSpec);
         await queueing.ReachedAsync();
         ISessionGrain session = cluster.Grains.GetGrain<ISessionGrain>("first");
         Assert.Equal(SessionEnd.Cancelled, (await session.CancelAsync()).Result!.End);
@@ -187,7 +186,7 @@ public sealed class SessionGrainTests
         using var queueing = new Barrier();
         FakeModel model = Endless(gate);
         await using TestCluster cluster = await TestCluster.StartAsync(model);
-        ISessionGrain session = await StartAsync(cluster, EndlessSpec());
+        ISessionGrain session = await StartAsync(cluster, EndlessSpec);
         await session.PauseAsync();
         await NothingRunsAsync(cluster, gate);
         model.BeforeSessionCall = queueing.HoldAsync;
@@ -209,7 +208,7 @@ public sealed class SessionGrainTests
         using var answer = new SemaphoreSlim(0);
         FakeModel model = Endless(gate);
         await using TestCluster cluster = await TestCluster.StartAsync(model);
-        ISessionGrain session = await StartAsync(cluster, EndlessSpec());
+        ISessionGrain session = await StartAsync(cluster, EndlessSpec);
         await session.PauseAsync();
         await NothingRunsAsync(cluster, gate);
         int viewers = 0;
@@ -261,7 +260,7 @@ public sealed class SessionGrainTests
             },
         };
         await using TestCluster cluster = await TestCluster.StartAsync(model);
-        ISessionGrain session = await StartAsync(cluster, Spec());
+        ISessionGrain session = await StartAsync(cluster, Spec);
         await TestCluster.UntilAsync("the session asks for another replica", () => Task.FromResult(Volatile.Read(ref asked) > 0));
         Task<(int[] Tokens, SessionResult? Result)> reading = ReadAsync(session, Prompt.Length);
         await TestCluster.UntilAsync("it has asked again", () => Task.FromResult(Volatile.Read(ref asked) > 2));
@@ -277,7 +276,7 @@ public sealed class SessionGrainTests
         using var gate = new SemaphoreSlim(2);
         FakeModel model = Endless(gate);
         await using TestCluster cluster = await TestCluster.StartAsync(model);
-        ISessionGrain session = await StartAsync(cluster, EndlessSpec() with { TimeToLive = hasTimeToLive ? TimeSpan.FromMinutes(5) : default });
+        ISessionGrain session = await StartAsync(cluster, EndlessSpec with { TimeToLive = hasTimeToLive ? TimeSpan.FromMinutes(5) : default });
         IAsyncEnumerator<SessionUpdate> creator = session.ReadAsync(Prompt.Length, Cancelled).GetAsyncEnumerator(Cancelled);
         IAsyncEnumerator<SessionUpdate> other = session.ReadAsync(Prompt.Length, Cancelled).GetAsyncEnumerator(Cancelled);
         Assert.True(await creator.MoveNextAsync() && await other.MoveNextAsync());
@@ -324,45 +323,11 @@ public sealed class SessionGrainTests
     static FakeModel Endless(SemaphoreSlim gate) =>
         new() { Shape = FakeModelRunner.SmallShape with { PositionCount = 10_000 }, BeforeStep = _ => gate.Wait(Cancelled) };
 
-    static GenerationSpec EndlessSpec() => Spec() with { EndPosition = 10_000, Width = 100, Height = 100, TimeToLive = TimeSpan.FromMinutes(5) };
+    static GenerationSpec EndlessSpec => Spec with { EndPosition = 10_000, Width = 100, Height = 100, TimeToLive = TimeSpan.FromMinutes(5) };
 
     static Task NothingRunsAsync(TestCluster cluster, SemaphoreSlim gate) => TestCluster.UntilAsync("the slot is free", async () =>
     {
         gate.Release();
         return (await cluster.StatusAsync(new ReplicaId("toy", 0))) is { SlotsUsed: 0, Waiting: 0 };
     });
-
-    static GenerationSpec Spec() => new()
-    {
-        Model = "toy",
-        Prompt = Prompt,
-        EndPosition = 64,
-        Width = 8,
-        Height = 8,
-        Sampling = new SamplingSettings { Temperature = 0, TopK = 0, TopP = 1, Seed = 1 },
-    };
-
-    static async Task<ISessionGrain> StartAsync(TestCluster cluster, GenerationSpec spec, string id = "first")
-    {
-        ReplicaId replica = (await cluster.ReadyAsync("toy", cluster.Silos.Silos.Count))[0].Id;
-        ISessionGrain session = cluster.Grains.GetGrain<ISessionGrain>(id);
-        await session.StartAsync(spec, replica);
-        return session;
-    }
-
-    static async Task<(int[] Tokens, SessionResult? Result)> ReadAsync(ISessionGrain session, int from)
-    {
-        var tokens = new List<int>();
-        SessionResult? result = null;
-        await foreach (SessionUpdate update in session.ReadAsync(from, Cancelled))
-        {
-            Assert.Null(result);
-            Assert.Equal(from + tokens.Count, update.Position);
-            tokens.AddRange(update.Tokens);
-            result = update.Result;
-        }
-
-        Assert.NotNull(result);
-        return ([.. tokens], result);
-    }
 }

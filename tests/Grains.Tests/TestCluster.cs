@@ -8,7 +8,7 @@ using Orleans.TestingHost;
 namespace IgptCluster.Grains.Tests;
 
 /// <summary>Silos in this process with the product's grains and placement over fake devices.</summary>
-internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposable
+internal sealed class TestCluster(InProcessTestCluster cluster, int gateways) : IAsyncDisposable
 {
     // A busy machine is no failure.
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
@@ -18,6 +18,9 @@ internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposab
     public InProcessTestCluster Silos { get; } = cluster;
 
     public IGrainFactory Grains => Silos.Client;
+
+    /// <summary>Silos that have a device.</summary>
+    public int DeviceCount => Silos.Silos.Count - gateways;
 
     /// <summary>Starts silos with one device each, and after them silos without any; silos added later have one.</summary>
     public static async Task<TestCluster> StartAsync(FakeModel model, int devices = 1, int gateways = 0)
@@ -47,7 +50,7 @@ internal sealed class TestCluster(InProcessTestCluster cluster) : IAsyncDisposab
         });
         InProcessTestCluster cluster = builder.Build();
         await cluster.DeployAsync(Cancelled);
-        return new TestCluster(cluster);
+        return new TestCluster(cluster, gateways);
     }
 
     /// <summary>Asks until the model has as many ready replicas as wanted.</summary>

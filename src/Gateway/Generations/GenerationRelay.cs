@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using Grpc.Core;
 using IgptCluster.Contracts;
@@ -74,16 +75,16 @@ internal sealed class GenerationRelay(IGrainFactory grains, TimeProvider time)
 
     async Task ReadAsync(SessionId id, EventSource source, ChannelWriter<GenerateEvent> writer, CancellationToken cancellationToken)
     {
-        // A session outlives its silo where it is stored: it is read on from the next call that finds it. Where it is not, that says it is gone.
+        // A session outlives its silo where it is stored: it is read on from the next call that finds it.
         int position = source.ReadFrom;
-        long since = time.GetTimestamp();
+        (Exception Failure, long Since)? lost = null;
         while (true)
         {
             try
             {
                 await foreach (SessionUpdate update in grains.GetGrain<ISessionGrain>(id.ToString()).ReadAsync(position, cancellationToken))
                 {
-                    (position, since) = (update.Position + update.Tokens.Length, time.GetTimestamp());
+                    (position, lost) = (update.Position + update.Tokens.Length, null);
                     if (source.Next(update) is { } happened)
                     {
                         await writer.WriteAsync(happened, cancellationToken);
@@ -92,9 +93,16 @@ internal sealed class GenerationRelay(IGrainFactory grains, TimeProvider time)
 
                 return;
             }
-            catch (Exception lost) when (lost is OrleansException or TimeoutException && time.GetElapsedTime(since) < LossLimit && !cancellationToken.IsCancellationRequested)
+            catch (Exception failure) when (failure is OrleansException or TimeoutException && !cancellationToken.IsCancellationRequested
+                && (lost is null || time.GetElapsedTime(lost.Value.Since) < LossLimit))
             {
+                lost ??= (failure, time.GetTimestamp());
                 await Task.Delay(LossInterval, time, cancellationToken);
+            }
+            catch (IgptException gone) when (gone.Code == IgptErrorCode.SessionNotFound && lost is not null)
+            {
+                // It was not stored: what is wrong is the silo that was lost.
+                ExceptionDispatchInfo.Throw(lost.Value.Failure);
             }
         }
     }

@@ -19,6 +19,7 @@ internal sealed class ImageGptService(
 
     public override async Task<ClassifyResponse> Classify(ClassifyRequest request, ServerCallContext context)
     {
+        Require.That(request.MoreHeads.Count <= HeadRules.MaxHeads, "more_heads", $"at most {HeadRules.MaxHeads:N0} names, or * for all; given {request.MoreHeads.Count:N0}");
         ServedModel model = await models.GetAsync(request.Model);
         int[][] images = await reader.ReadAllAsync(model, request.Images, context.CancellationToken);
         EvaluationResult result = await ClassifyAsync(

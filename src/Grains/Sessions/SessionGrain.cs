@@ -40,7 +40,7 @@ internal sealed partial class SessionGrain(
     {
         _run = new SessionRun(Id, this, GrainFactory, options.Value, time, logger);
         _store = new SessionStore(services.GetKeyedService<IGrainStorage>(SessionStore.Name), this.GetGrainId());
-        _journal = new SessionJournal(_store, Snapshot, time, logger);
+        _journal = new SessionJournal(_store, Snapshot, Yield, time, logger);
         SessionRecord record = await _store.ReadAsync();
         if (record.Spec is not { } spec)
         {
@@ -56,9 +56,14 @@ internal sealed partial class SessionGrain(
         ExpireAfter(Rest(options.Value.FirstViewerTimeout));
         if (_state == SessionState.Queued)
         {
-            this.RegisterGrainTimer(
-                _ => _run.ReplaceAsync(new OrleansException("its silo was lost")), new GrainTimerCreationOptions(TimeSpan.Zero, Timeout.InfiniteTimeSpan) { Interleave = true });
+            this.RegisterGrainTimer(GoOnAsync, new GrainTimerCreationOptions(TimeSpan.Zero, Timeout.InfiniteTimeSpan) { Interleave = true });
         }
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        _run.Stop();
+        return _journal.CloseAsync();
     }
 
     public async Task<SessionDescription> StartAsync(GenerationSpec spec, ReplicaId replica)
@@ -73,8 +78,7 @@ internal sealed partial class SessionGrain(
             }
             catch
             {
-                _run.Stop();
-                Forget();
+                await ForgetAsync();
                 throw;
             }
 
@@ -123,16 +127,10 @@ internal sealed partial class SessionGrain(
                     yield return new SessionUpdate(position, [], _delivered);
                     yield break;
                 }
-                else if (_isLost)
-                {
-                    throw new OrleansException($"session {Id} goes on in another activation");
-                }
-                else if (_spec is null)
-                {
-                    throw NotFound();
-                }
                 else
                 {
+                    // Throws where it has expired, or goes on elsewhere.
+                    _ = Spec;
                     await changed.WaitAsync(cancellationToken);
                 }
             }
@@ -181,7 +179,7 @@ internal sealed partial class SessionGrain(
         return pause ? PauseAsync() : Task.CompletedTask;
     }
 
-    GenerationSpec Spec => _spec ?? throw NotFound();
+    GenerationSpec Spec => _isLost ? throw new OrleansException($"session {Id} goes on in another activation") : _spec ?? throw NotFound();
 
     IgptException NotFound()
     {
@@ -239,23 +237,19 @@ internal sealed partial class SessionGrain(
         }
     }
 
-    /// <summary>Commits in the background. Another activation that has written is the session's from then on.</summary>
-    async Task CommitAsync()
+    /// <summary>Another activation has written: the session is that one's from now on.</summary>
+    void Yield(InconsistentStateException taken)
     {
-        try
-        {
-            await _journal.CommitAsync();
-        }
-        catch (InconsistentStateException taken) when (!_isLost)
-        {
-            LogTaken(taken, Id);
-            _isLost = true;
-            _journal.Close();
-            _run.Stop();
-            _log.Signal();
-            DeactivateOnIdle();
-        }
+        LogTaken(taken, Id);
+        _isLost = true;
+        _run.Stop();
+        _log.Signal();
+        DeactivateOnIdle();
     }
+
+    /// <summary>After a restoration. Whoever brought the activation about may have paused or ended it meanwhile.</summary>
+    Task GoOnAsync(CancellationToken cancellationToken) =>
+        _state == SessionState.Queued && _spec is not null ? _run.ReplaceAsync(new OrleansException("its silo was lost")) : Task.CompletedTask;
 
     void ISessionOwner.Take(SessionUpdate update)
     {
@@ -278,7 +272,7 @@ internal sealed partial class SessionGrain(
             _log.Append(update.Position, update.Tokens);
             if (isFirst || _log.End / Spec.Width > _log.CommittedEnd / Spec.Width)
             {
-                CommitAsync().Ignore();
+                _journal.CommitAsync().Ignore();
             }
             else
             {
@@ -297,7 +291,7 @@ internal sealed partial class SessionGrain(
         _run.Stop();
         _state = SessionState.Finished;
         _result = new SessionResult(end, message, _spent);
-        CommitAsync().Ignore();
+        _journal.CommitAsync().Ignore();
         LogFinished(Id, end, _log.End - Spec.Prompt.Length, message);
         if (_viewers == 0)
         {
@@ -317,7 +311,7 @@ internal sealed partial class SessionGrain(
 
     void Leave()
     {
-        if (--_viewers > 0 || _spec is null)
+        if (--_viewers > 0 || _spec is null || _isLost)
         {
             return;
         }
@@ -343,28 +337,32 @@ internal sealed partial class SessionGrain(
     {
         if (_viewers == 0 && _spec is not null)
         {
-            Finish(SessionEnd.Expired, "");
-            _expiry?.Dispose();
-            await _journal.CommitAsync();
-            Forget();
+            if (_result is null)
+            {
+                LogFinished(Id, SessionEnd.Expired, _log.End - Spec.Prompt.Length, "");
+            }
+
+            await ForgetAsync();
             await _store.ClearAsync();
         }
     }
 
-    void Forget()
+    async Task ForgetAsync()
     {
-        _journal.Close();
         _spec = null;
+        _run.Stop();
+        _expiry?.Dispose();
         _log.Signal();
         DeactivateOnIdle();
+        await _journal.CloseAsync();
     }
 
     SessionDescription Describe() => new()
     {
         Id = Id,
         Spec = Spec,
-        State = _state,
-        Result = _result,
+        State = _result is not null && _delivered is null ? SessionState.Running : _state, // an end that is not stored yet may still be undone
+        Result = _delivered,
         Position = _log.CommittedEnd,
         Replica = _run.Replica,
         Created = _created,

@@ -9,9 +9,10 @@ namespace IgptCluster.Grains.Sessions;
 /// </summary>
 /// <param name="store">The session's place in storage.</param>
 /// <param name="snapshot">The session as it is now, and what to do once that is durable.</param>
+/// <param name="taken">Told once that another activation has written; nothing is written from then on.</param>
 /// <param name="time">Clock for waits.</param>
 /// <param name="logger">Log.</param>
-internal sealed partial class SessionJournal(SessionStore store, Func<(SessionRecord Record, Action Stored)> snapshot, TimeProvider time, ILogger logger)
+internal sealed partial class SessionJournal(SessionStore store, Func<(SessionRecord Record, Action Stored)> snapshot, Action<InconsistentStateException> taken, TimeProvider time, ILogger logger)
 {
     static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(2);
@@ -25,11 +26,13 @@ internal sealed partial class SessionJournal(SessionStore store, Func<(SessionRe
 
     /// <summary>Completes when everything up to now is durable.</summary>
     /// <exception cref="InconsistentStateException">Another activation has the session.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
     /// <exception cref="Exception">The session has never been stored, and cannot be.</exception>
     internal async Task CommitAsync()
     {
-        for (long wanted = ++_wanted; _written < wanted && !_isClosed;)
+        for (long wanted = ++_wanted; _written < wanted;)
         {
+            ObjectDisposedException.ThrowIf(_isClosed, this);
             if (_writing.IsCompleted)
             {
                 _writing = WriteAllAsync();
@@ -55,8 +58,12 @@ internal sealed partial class SessionJournal(SessionStore store, Func<(SessionRe
         }
     }
 
-    /// <summary>Writes nothing any more.</summary>
-    internal void Close() => _isClosed = true;
+    /// <summary>Begins no write any more; completes when none runs.</summary>
+    internal async Task CloseAsync()
+    {
+        _isClosed = true;
+        await _writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+    }
 
     async Task CommitLaterAsync(TimeSpan interval)
     {
@@ -91,7 +98,13 @@ internal sealed partial class SessionJournal(SessionStore store, Func<(SessionRe
                 await store.WriteAsync(record);
                 return;
             }
-            catch (Exception failure) when (failure is not InconsistentStateException && _written > 0 && !_isClosed)
+            catch (InconsistentStateException other)
+            {
+                _isClosed = true;
+                taken(other);
+                throw;
+            }
+            catch (Exception failure) when (_written > 0 && !_isClosed)
             {
                 LogWaiting(failure, wait.TotalMilliseconds);
                 await Task.Delay(wait, time);

@@ -11,6 +11,6 @@ public sealed record CpuRunnerOptions
     /// <summary>Type of keys and values: float32, bfloat16, or int8 with a scale for each head and position. Default bfloat16.</summary>
     public ScalarType KeyValueType { get; init; } = ScalarType.BFloat16;
 
-    /// <summary>Threads, the engine's included, at least 1. Default: one for each core that the process may use.</summary>
+    /// <summary>Threads, the engine's included, at least 1. Default: one for each core.</summary>
     public int Threads { get; init; } = Processors.CoreCount;
 }

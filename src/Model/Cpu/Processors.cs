@@ -7,7 +7,8 @@ internal static class Processors
     const string Siblings = "topology/thread_siblings_list";
 
     /// <summary>
-    /// Cores that this process may use: two threads of one core share what multiplies, and would only wait for each other.
+    /// Cores of the machine, at most as many as processors that this process may use: two threads of one core share what multiplies, and would only wait for
+    /// each other.
     /// </summary>
     internal static int CoreCount { get; } = Math.Clamp(Cores(), 1, Environment.ProcessorCount);
 

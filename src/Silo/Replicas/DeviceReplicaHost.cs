@@ -60,7 +60,7 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         LoadedModel model = CheckpointLoader.Describe(checkpoint, served.ServedName);
         RunnerChoice choice = RunnerChoice.For(checkpoint.Config, device, options.TypesOf(served));
         int slots = options.Slots ?? SlotsFor(choice.SlotBytes);
-        IModelRunner runner = choice.Create(checkpoint, (slots, options.Threads), progress);
+        IModelRunner runner = choice.Create(checkpoint, slots, options.Threads, progress);
         LogLoaded(served.ServedName, device, time.GetElapsedTime(started).TotalSeconds, choice.Name, slots, choice.SlotBytes >> 10);
         loaded.TrySetResult(model);
         return runner;

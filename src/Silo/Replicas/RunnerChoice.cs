@@ -46,10 +46,11 @@ internal sealed class RunnerChoice
 
     /// <summary>Reads the weights and makes the runner.</summary>
     /// <param name="checkpoint">Where they lie.</param>
-    /// <param name="size">Number of KV slots, and of threads where it is not left to the runner.</param>
+    /// <param name="slots">Number of KV slots.</param>
+    /// <param name="threads">Threads of the processors' runner; null leaves it to that.</param>
     /// <param name="progress">Told the share of the weights that is there, 0 … 1, by any thread.</param>
     /// <exception cref="CheckpointException">A weight is not finite.</exception>
-    internal IModelRunner Create(Checkpoint checkpoint, (int Slots, int? Threads) size, IProgress<double> progress)
+    internal IModelRunner Create(Checkpoint checkpoint, int slots, int? threads, IProgress<double> progress)
     {
         Tensor Weight(string name) => checkpoint.Load(name, ScalarType.Float32);
         IDisposable? network = null;
@@ -59,13 +60,13 @@ internal sealed class RunnerChoice
             {
                 var own = new CpuNetwork(checkpoint.Config, checkpoint.Architecture, _weights, checkpoint, progress);
                 network = own;
-                var options = new CpuRunnerOptions { Slots = size.Slots, KeyValueType = _cache };
-                return new CpuModelRunner(own, size.Threads is { } threads ? options with { Threads = threads } : options);
+                var options = new CpuRunnerOptions { Slots = slots, KeyValueType = _cache };
+                return new CpuModelRunner(own, options with { Threads = threads ?? options.Threads });
             }
 
             var plain = new ImageGpt(checkpoint.Config, checkpoint.Architecture, Weight, new Device(_device), _weights);
             network = plain;
-            return new TorchModelRunner(plain, new TorchRunnerOptions { Slots = size.Slots });
+            return new TorchModelRunner(plain, new TorchRunnerOptions { Slots = slots });
         }
         catch
         {
