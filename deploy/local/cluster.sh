@@ -100,6 +100,12 @@ end() { # NAME SIGNAL: sends it; a frozen process is woken to hear of it
 
 forget() { rm -f "$folder/pids/$1"; }
 
+# Its parent writes down how it ended a moment later, unless that was killed too.
+settle() { # NAME
+  local tries=20
+  while [ ! -s "$folder/exits/$1" ] && [ "$tries" -gt 0 ]; do sleep 0.1; tries=$((tries - 1)); done
+}
+
 # --- What is known of a cluster: nodes/NAME has a line for each fact, KEY=VALUE -----------------------------------------------------------------------
 
 fact() { # NAME KEY
@@ -350,6 +356,7 @@ command_kill() { # NAME SIGNAL
     STOP | CONT | USR1 | USR2 | HUP) return ;;
   esac
   until_true "$name has ended" has_ended "$name"
+  settle "$name"
   forget "$name"
   write_json
 }
@@ -378,6 +385,7 @@ command_stop() {
         end "$name" KILL
         status=1
       fi
+      if [ -f "$folder/pids/$name" ]; then settle "$name"; fi
       forget "$name"
     done
   done
