@@ -7,7 +7,7 @@
 #   cluster.sh kill NAME [SIGNAL]               default KILL; waits for the end of what ends (not for STOP and CONT)
 #   cluster.sh status                           0: every process runs; 1: some does not
 #   cluster.sh stop                             gateways, then silos, then the store
-# Each takes --folder F (default ./igpt-cluster), --wait SECONDS (default 120), and before the build: --bin FOLDER (default artifacts/bin of this
+# Each takes --folder F (default ./igpt-cluster), --wait SECONDS (default 120), and, to find the build, --bin FOLDER (default artifacts/bin of this
 # repository: FOLDER/{Store,Silo,Gateway}/CONFIGURATION), --configuration release|debug. IGPT_CLUSTER_FOLDER and IGPT_CLUSTER_BIN are defaults for two of them.
 #
 # The contract, for tests and other programs. One command at a time on a folder.
