@@ -4,7 +4,13 @@ namespace IgptCluster.Contracts;
 [Alias("igpt.IReplicaGrain")]
 public interface IReplicaGrain : IGrainWithStringKey
 {
-    /// <summary>The replica's load; activates it, which starts loading its weights.</summary>
+    /// <summary>Starts loading its weights, unless they are loaded or being loaded already; of whatever version that is.</summary>
+    /// <param name="deployment">From where and how.</param>
+    /// <returns>The replica's load.</returns>
+    [Alias("start")]
+    Task<ReplicaStatus> StartAsync(ModelDeployment deployment);
+
+    /// <summary>The replica's load.</summary>
     [Alias("status")]
     Task<ReplicaStatus> GetStatusAsync();
 
@@ -14,8 +20,9 @@ public interface IReplicaGrain : IGrainWithStringKey
     Task<ModelDescription> DescribeAsync();
 
     /// <summary>Takes no more work and gives its device back once what it has is done. Returns at once.</summary>
+    /// <param name="evict">Whether generations end between two steps, to go on elsewhere.</param>
     [Alias("retire")]
-    Task RetireAsync();
+    Task RetireAsync(bool evict = false);
 
     /// <summary>Which changes of put heads it has, deletions included.</summary>
     [Alias("head-stamps")]

@@ -42,6 +42,8 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
         internal sealed record Abort(SequenceId Id) : Command;
 
         internal sealed record Wake : Command;
+
+        internal sealed record Evict : Command;
     }
 
     /// <summary>The model's sizes.</summary>
@@ -142,14 +144,15 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
     }
 
     /// <summary>Takes no more requests; completes when all that were accepted have ended.</summary>
-    public Task DrainAsync()
+    /// <param name="evict">Whether generations end now, between two steps, with <see cref="EngineStoppedException"/>: another engine can take them up.</param>
+    public Task DrainAsync(bool evict = false)
     {
         lock (_admission)
         {
             _draining = true;
             if (!_commands.IsAddingCompleted)
             {
-                _commands.Add(new Command.Wake());
+                _commands.Add(evict ? new Command.Evict() : new Command.Wake());
             }
         }
 
@@ -289,6 +292,9 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
                 break;
             case Command.Abort abort:
                 scheduler.Cancel(abort.Id);
+                break;
+            case Command.Evict:
+                scheduler.Evict(new EngineStoppedException("the engine is being emptied: the generation can go on elsewhere"));
                 break;
         }
     }

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Net;
 using IgptCluster.Contracts;
 using IgptCluster.Gateway;
 using IgptCluster.Grains;
@@ -9,6 +10,7 @@ using IgptCluster.Model;
 using IgptCluster.Silo.Replicas;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using HttpProtocols = Microsoft.AspNetCore.Server.Kestrel.Core.HttpProtocols;
 
 namespace IgptCluster.Silo;
 
@@ -47,6 +49,7 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen, 
         ListenOptions listen = builder.Configuration.Read<ListenOptions>("Igpt:Listen");
         StoreOptions stored = builder.Configuration.Read<StoreOptions>("Igpt:Store");
         _ = builder.Configuration.Read<Grains.Sessions.SessionOptions>("Igpt:Sessions");
+        _ = builder.Configuration.Read<Grains.Silos.DrainOptions>("Igpt:Drain");
         ReplicaOptions replicas = builder.Configuration.Read<ReplicaOptions>("Igpt");
         foreach (ServedCheckpoint model in replicas.Models.Count > 0 ? [] : BundledModels())
         {
@@ -62,6 +65,11 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen, 
         }
 
         var advertisement = new SiloAdvertisement(cluster.SiloName(), devices, [.. replicas.Models.Select(model => model.ServedName)]);
+        if (stored.Address.Length > 0)
+        {
+            await StoreExtensions.RequireAsync(stored.Address);
+        }
+
         EmbeddedStore? store = stored.EmbeddedFolder(cluster.ClusterId) is { } folder ? await EmbeddedStore.StartAsync(folder) : null;
         string? membership = stored.Address.Length > 0 ? stored.Address : null;
         builder.UseOrleans(silo => silo.UseIgptClustering(cluster, membership).UseIgptStore(cluster.ClusterId, membership ?? store?.Address).AddIgptGrains(advertisement));
@@ -74,13 +82,18 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen, 
         }
         else
         {
-            builder.WebHost.UseSetting(WebHostDefaults.ServerUrlsKey, "http://127.0.0.1:0");
+            builder.Services.AddHealthChecks().AddCheck<SiloReadiness>("replicas", tags: ["ready"]);
+            builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPEndPoint.Parse(listen.Http), endpoint => endpoint.Protocols = HttpProtocols.Http1));
         }
 
         WebApplication app = builder.Build();
         if (listen.Enabled)
         {
             app.MapIgptGateway();
+        }
+        else
+        {
+            app.MapIgptHealth();
         }
 
         // A silo that joins another's cluster uses the store, and leaves it to the first to stop it.

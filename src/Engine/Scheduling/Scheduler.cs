@@ -153,14 +153,10 @@ sealed class Scheduler
     }
 
     /// <summary>Ends all sequences because the engine stops.</summary>
-    internal void Stop(EngineStoppedException reason)
-    {
-        foreach (Sequence sequence in (Sequence[])[.. _running, .. _waiting])
-        {
-            sequence.Stop(reason);
-            Remove(sequence);
-        }
-    }
+    internal void Stop(EngineStoppedException reason) => Stop([.. _running, .. _waiting], reason);
+
+    /// <summary>Ends all generations, so that they can go on elsewhere; evaluations are short, and go on.</summary>
+    internal void Evict(EngineStoppedException reason) => Stop([.. _running.Concat(_waiting).OfType<GenerationSequence>()], reason);
 
     /// <summary>Every slot is either free or held by exactly one running sequence.</summary>
     /// <exception cref="InvalidOperationException">A slot leaked.</exception>
@@ -169,6 +165,15 @@ sealed class Scheduler
         if (_slots.Used != _running.Count || _running.Select(sequence => sequence.Slot).Distinct().Count() != _running.Count)
         {
             throw new InvalidOperationException($"{_slots.Used} KV slots are in use by {_running.Count} running sequences");
+        }
+    }
+
+    void Stop(Sequence[] sequences, EngineStoppedException reason)
+    {
+        foreach (Sequence sequence in sequences)
+        {
+            sequence.Stop(reason);
+            Remove(sequence);
         }
     }
 

@@ -19,13 +19,12 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
     ReplicaId _id;
     ReplicaHeads _heads = new(default);
     ReplicaEngine? _engine;
+    long _revision;
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _id = ReplicaId.Parse(this.GetPrimaryKeyString());
         _heads = new ReplicaHeads(_id);
-        _engine = host.Start(_id);
-        LogStarted(_id, _engine.Device);
         return Task.CompletedTask;
     }
 
@@ -38,14 +37,34 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         }
     }
 
+    public Task<ReplicaStatus> StartAsync(ModelDeployment deployment)
+    {
+        if (_engine is null)
+        {
+            _engine = host.Start(_id, deployment);
+            _revision = deployment.Revision;
+            LogStarted(_id, _engine.Device);
+        }
+
+        return GetStatusAsync();
+    }
+
     public Task<ReplicaStatus> GetStatusAsync()
     {
-        ReplicaEngine engine = Running;
+        if (_engine is not { } engine)
+        {
+            DeactivateOnIdle();
+            return Task.FromResult(new ReplicaStatus
+            {
+                Id = _id, State = ReplicaState.Absent, Message = "it has not been started", Silo = silo.Name, SiloAddress = silo.SiloAddress.ToParsableString(), Device = "", DType = "", Loaded = 0,
+            });
+        }
+
         EngineStatus load = engine.Loop.Status;
         string fault = engine.Loaded.IsFaulted ? engine.Loaded.Exception.InnerException!.Message : load.Fault;
         if (engine.Loaded.IsCompletedSuccessfully && fault.Length > 0)
         {
-            // A device fault may pass: the next call finds a fresh engine. Weights that cannot be loaded stay so, and say why.
+            // A device fault may pass: the model's grain starts it afresh. Weights that cannot be loaded stay so, and say why.
             DeactivateOnIdle();
         }
 
@@ -68,6 +87,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             Running = load.Running,
             Waiting = load.Waiting,
             TokensPerSecond = load.TokensPerSecond,
+            Revision = _revision,
         });
     }
 
@@ -81,15 +101,23 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
 
     public Task<string> CompleteHeadsAsync() => Task.FromResult(_heads.Complete());
 
-    public Task RetireAsync()
+    public Task RetireAsync(bool evict = false)
     {
-        LogRetiring(_id);
-        DrainAsync().Ignore();
+        if (_engine is { } engine)
+        {
+            LogRetiring(_id);
+            DrainAsync(engine).Ignore();
+        }
+        else
+        {
+            DeactivateOnIdle();
+        }
+
         return Task.CompletedTask;
 
-        async Task DrainAsync()
+        async Task DrainAsync(ReplicaEngine engine)
         {
-            await Running.Loop.DrainAsync();
+            await engine.Loop.DrainAsync(evict);
             DeactivateOnIdle();
         }
     }
@@ -159,7 +187,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         }
     }
 
-    ReplicaEngine Running => _engine ?? throw new InvalidOperationException("the replica is not active");
+    ReplicaEngine Running => _engine ?? throw Absent();
 
     LoadedModel Model => Running.Loaded switch
     {
@@ -171,6 +199,12 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             RetryAfter = LoadingRetry,
         },
     };
+
+    IgptException Absent()
+    {
+        DeactivateOnIdle();
+        return new IgptException(IgptErrorCode.NoReplica, $"replica {_id} has been lost and not been started again: try again, another may take it") { RetryAfter = LoadingRetry };
+    }
 
     (SequenceId Id, Task<Engine.EvaluationResult> Result) Submit(EvaluationSpec spec, int[] image, int[] layers)
     {
