@@ -37,7 +37,7 @@ internal sealed class CliContext(IgptClient client, DateTime? deadline, bool isJ
             return;
         }
 
-        string what = notice.Failure.GetRpcStatus() is null ? "went away" : $"says: {notice.Failure.Status.Detail}";
+        string what = notice.Failure.GetRpcStatus() is null ? "does not answer" : $"says: {notice.Failure.Status.Detail}";
         string where = notice.Next == notice.Failed ? "" : $" at {notice.Next}";
         ErrorConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"igpt: the gateway {notice.Failed} {what}; going on{where} in {notice.Delay.TotalSeconds:0.0} s"));
     }

@@ -21,7 +21,7 @@ internal sealed class GatewayChoice
 
     readonly Option<double> _retry = new("--retry")
     {
-        Description = "Seconds to go on trying when nobody answers any more, or the cluster has no room; 0 = never. Default 30.",
+        Description = "Seconds to go on trying when nobody answers any more, or the cluster has no room; 0 = never.",
         DefaultValueFactory = _ => 30,
         Recursive = true,
     };

@@ -20,9 +20,11 @@ internal readonly record struct Verdict(Remedy Remedy, TimeSpan? Delay)
             // Without a delay it is about the size of a message.
             StatusCode.ResourceExhausted when delay is not null => new Verdict(Remedy.Wait, delay),
 
-            // A server that stops cancels what it does.
-            StatusCode.Cancelled => new Verdict(Remedy.MoveOn, delay),
-            StatusCode.Internal or StatusCode.Unknown when !IsFromServer(failure) => new Verdict(Remedy.MoveOn, delay),
+            // A server that stops cancels what it does, and what fails then without a status is unknown; a gateway gives every other failure one.
+            StatusCode.Cancelled or StatusCode.Unknown => new Verdict(Remedy.MoveOn, delay),
+
+            // A torn connection; what a gateway says itself is a bug, which would only happen again.
+            StatusCode.Internal when !IsFromServer(failure) => new Verdict(Remedy.MoveOn, delay),
             _ => new Verdict(Remedy.None, delay),
         };
     }
