@@ -123,6 +123,7 @@ public sealed class DeploymentTests
         await session.StartAsync(Spec with { TimeToLive = TimeSpan.FromMinutes(5) }, replicas[0].Id);
         await TestCluster.UntilAsync("some tokens", async () => (await session.GetAsync()).Position > 10);
         Task drained = cluster.Grains.GetGrain<ISiloGrain>(replicas[0].SiloAddress).DrainAsync();
+        await TestCluster.UntilAsync("it takes no more work", async () => (await cluster.StatusAsync(replicas[0].Id)).State == ReplicaState.Draining);
         steps.Release(10_000);
         await drained;
         await TestCluster.UntilAsync("the session has finished elsewhere", async () => (await session.GetAsync()).Result?.End == SessionEnd.Completed);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Orleans.Storage;
 
 namespace IgptCluster.Grains.Tests;
@@ -16,6 +17,11 @@ internal sealed class FakeClusterStorage : IGrainStorage
         if (_states.TryGetValue((grainId, stateName), out object? stored))
         {
             (grainState.State, grainState.RecordExists) = ((T)stored, true);
+        }
+        else
+        {
+            // As Orleans' Redis provider does.
+            grainState.State = (T)RuntimeHelpers.GetUninitializedObject(typeof(T));
         }
 
         return Task.CompletedTask;

@@ -27,7 +27,7 @@ internal sealed class GenerationRelay(IGrainFactory grains, SiloDrain drain, Tim
     public async Task RunAsync(
         IReadOnlyList<RelayedSession> sessions, IServerStreamWriter<GenerateEvent> client, CancellationToken cancellationToken)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, drain.Started);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, drain.StreamsEnd);
         var events = Channel.CreateBounded<GenerateEvent>(new BoundedChannelOptions(sessions.Sum(session => session.Events.MostEvents))
         {
             SingleReader = true,
@@ -41,7 +41,7 @@ internal sealed class GenerationRelay(IGrainFactory grains, SiloDrain drain, Tim
                 await client.WriteAsync(happened, stop.Token);
             }
         }
-        catch (Exception) when (drain.Started.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (Exception) when (drain.StreamsEnd.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             throw Leaving();
         }

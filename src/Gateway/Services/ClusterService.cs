@@ -20,7 +20,7 @@ internal sealed class ClusterService(ClusterView cluster, ModelDirectory models,
 
     public override async Task Watch(WatchClusterRequest request, IServerStreamWriter<ClusterDescription> responseStream, ServerCallContext context)
     {
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.Started);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, drain.StreamsEnd);
         using var tick = new PeriodicTimer(WatchInterval, time);
         ClusterDescription? told = null;
         do

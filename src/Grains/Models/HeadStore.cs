@@ -28,8 +28,13 @@ internal sealed class HeadStore(IGrainStorage? storage, GrainId model)
         }
 
         await storage.ReadStateAsync("heads", model, _index);
-        _index.State ??= new HeadIndex([]);
-        GrainState<HeadChange>[] heads = await Task.WhenAll(_index.State.Names.Select(ReadAsync));
+        if (!_index.RecordExists)
+        {
+            // A provider may have put an empty one there, without names.
+            _index.State = new HeadIndex([]);
+        }
+
+        GrainState<HeadChange>[] heads = await Task.WhenAll(_index.State!.Names.Select(ReadAsync));
         return [.. heads.Where(head => head.RecordExists && head.State is not null).Select(head => head.State!)];
     }
 

@@ -32,8 +32,9 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
         await _heads.RestoreAsync();
 
         // A predecessor may have left replicas anywhere: find them before starting others.
+        // Without the plan they would look like too many.
         await _fleet.FindAsync(cancellationToken);
-        await RefreshPlanAsync();
+        cluster.Plan = await GrainFactory.GetGrain<IPlanGrain>(IPlanGrain.Key).GetAsync();
         await _fleet.LookAsync(cancellationToken);
         this.RegisterGrainTimer(LookAsync, new GrainTimerCreationOptions(LookInterval, LookInterval) { Interleave = true });
     }
@@ -126,18 +127,6 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
         await (_looking = _fleet.LookAsync(cancellationToken));
     }
 
-    async Task RefreshPlanAsync()
-    {
-        try
-        {
-            cluster.Plan = await GrainFactory.GetGrain<IPlanGrain>(IPlanGrain.Key).GetAsync();
-        }
-        catch (Exception failure)
-        {
-            LogOldPlan(failure, Name);
-        }
-    }
-
     /// <summary>Makes a change of heads hold everywhere.</summary>
     async Task GiveAsync(HeadChange change)
     {
@@ -203,7 +192,4 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
 
     [LoggerMessage(1109, LogLevel.Information, "Model {Model} is to have {Replicas} replicas (0: one for each device)")]
     partial void LogScaled(string model, int replicas);
-
-    [LoggerMessage(1110, LogLevel.Warning, "Model {Model} goes by what this silo knew of the cluster's plan")]
-    partial void LogOldPlan(Exception failure, string model);
 }

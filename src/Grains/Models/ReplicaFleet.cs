@@ -65,7 +65,7 @@ internal sealed partial class ReplicaFleet(string model, ModelHeads heads, Clust
         await Task.WhenAll(_replicas.Keys.ToArray().Select(index => AskAsync(index, replica => replica.GetStatusAsync(), cancellationToken)));
         ModelDeployment deployment = Deployment;
         await Task.WhenAll(Surplus(deployment).Select(RetireAsync));
-        for (int index = 0, tried = 0; deployment.IsServed && Current(deployment.Revision).Length < Wanted(deployment) && tried < Wanted(deployment); index++)
+        for (int index = 0, tried = 0; Current(deployment.Revision).Length < Wanted(deployment) && tried < Wanted(deployment); index++)
         {
             // One at a time: each placement sees the one before it.
             if (!_replicas.ContainsKey(index))
@@ -88,7 +88,7 @@ internal sealed partial class ReplicaFleet(string model, ModelHeads heads, Clust
     /// <summary>A replica.</summary>
     internal IReplicaGrain Replica(int index) => grains.GetGrain<IReplicaGrain>(new ReplicaId(model, index).ToString());
 
-    int Wanted(ModelDeployment deployment) => !deployment.IsServed ? 0
+    int Wanted(ModelDeployment deployment) => !IsServed ? 0
         : deployment.Replicas > 0 ? deployment.Replicas
         : cluster.Serving(model).Values.Sum(silo => silo.Devices.Count);
 
@@ -108,10 +108,15 @@ internal sealed partial class ReplicaFleet(string model, ModelHeads heads, Clust
     /// </summary>
     int[] Surplus(ModelDeployment deployment)
     {
-        bool isComplete = !deployment.IsServed || IsComplete(deployment.Revision);
-        IEnumerable<ReplicaStatus> old = _replicas.Values.Where(replica => (!deployment.IsServed || replica.Revision != deployment.Revision)
+        if (!IsServed)
+        {
+            return [.. _replicas.Values.Where(replica => replica.State != ReplicaState.Draining).Select(replica => replica.Id.Index)];
+        }
+
+        bool isComplete = IsComplete(deployment.Revision);
+        IEnumerable<ReplicaStatus> old = _replicas.Values.Where(replica => replica.Revision != deployment.Revision
             && replica.State != ReplicaState.Draining && (isComplete || replica.State == ReplicaState.Faulted));
-        ReplicaStatus[] current = deployment.IsServed ? Current(deployment.Revision) : [];
+        ReplicaStatus[] current = Current(deployment.Revision);
         IEnumerable<ReplicaStatus> many = deployment.Replicas > 0
             ? current.OrderBy(replica => replica.State == ReplicaState.Faulted).Skip(deployment.Replicas)
             : cluster.Serving(model).SelectMany(silo => current.Where(replica => replica.SiloAddress == silo.Key.ToParsableString()).Skip(silo.Value.Devices.Count));

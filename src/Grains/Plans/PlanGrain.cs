@@ -24,11 +24,11 @@ internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider se
         if (_storage is not null)
         {
             await _storage.ReadStateAsync(StateName, this.GetGrainId(), _state);
-            _state.State ??= ClusterPlan.Empty;
         }
-        else
+
+        if (!_state.RecordExists)
         {
-            // Its predecessor's silo was lost: what this silo knew of the plan is a second old at most.
+            // Where nothing is stored its predecessor's silo may have been lost: what this silo knew of the plan is a second old at most.
             _state.State = cluster.Plan;
         }
     }
