@@ -15,6 +15,9 @@ internal enum FaultKind
     /// <summary>kill -9 of the store; started again on its folder after one to three seconds.</summary>
     StoreKilled,
 
+    /// <summary>SIGSTOP of the store for some seconds: what was asked of it is carried out after the others have given up on it.</summary>
+    StoreFrozen,
+
     /// <summary>The model is given fewer replicas, then as many as there are silos again.</summary>
     Scaled,
 

@@ -14,13 +14,14 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
     static readonly TimeSpan LookLimit = TimeSpan.FromSeconds(2);
     static readonly TimeSpan DeathLimit = TimeSpan.FromSeconds(20);
     static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(60);
+    static readonly TimeSpan StoreSleep = TimeSpan.FromSeconds(7); // its clients give up after five
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
 
     // How often each is drawn; and the least time between two.
     static readonly (FaultKind Kind, int Weight, TimeSpan Apart)[] Plan =
     [
         (FaultKind.SiloKilled, 8, TimeSpan.Zero), (FaultKind.GatewayKilled, 5, TimeSpan.Zero), (FaultKind.SiloFrozen, 3, TimeSpan.FromSeconds(20)),
-        (FaultKind.StoreKilled, 3, TimeSpan.FromSeconds(40)), (FaultKind.Scaled, 2, TimeSpan.FromSeconds(20)), (FaultKind.RollingRestart, 2, TimeSpan.FromSeconds(150)),
+        (FaultKind.StoreKilled, 3, TimeSpan.FromSeconds(40)), (FaultKind.StoreFrozen, 1, TimeSpan.FromSeconds(60)), (FaultKind.Scaled, 2, TimeSpan.FromSeconds(20)), (FaultKind.RollingRestart, 2, TimeSpan.FromSeconds(150)),
     ];
 
     readonly Random _random = new(settings.Seed);
@@ -98,6 +99,11 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
                 break;
             case FaultKind.StoreKilled:
                 await KillAsync(kind, new Victim(cluster.Store, []), TimeSpan.FromSeconds(1 + (2 * _random.NextDouble())));
+                break;
+            case FaultKind.StoreFrozen:
+                Note(kind, new Victim(cluster.Store, []));
+                cluster.Store.Freeze();
+                _running.Add(WakeStoreAsync());
                 break;
             case FaultKind.SiloFrozen:
                 Victim frozen = await PickAsync(cluster.Silos);
@@ -185,6 +191,12 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
         }
 
         await StartAsync(node);
+    }
+
+    async Task WakeStoreAsync()
+    {
+        await Task.Delay(StoreSleep);
+        cluster.Store.Wake();
     }
 
     async Task ScaleAsync()

@@ -85,7 +85,15 @@ internal sealed class Node(string name, NodeKind kind, string program, string[] 
         Signal("STOP");
     }
 
+    /// <summary>Lets it go on, to find out what became of it.</summary>
     internal void Thaw() => Signal("CONT");
+
+    /// <summary>Lets it go on and serve.</summary>
+    internal void Wake()
+    {
+        Signal("CONT");
+        IsUp = true;
+    }
 
     /// <summary>Asks it to end in order.</summary>
     internal async Task TerminateAsync(TimeSpan limit)
