@@ -56,7 +56,14 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             DeactivateOnIdle();
             return Task.FromResult(new ReplicaStatus
             {
-                Id = _id, State = ReplicaState.Absent, Message = "it has not been started", Silo = silo.Name, SiloAddress = silo.SiloAddress.ToParsableString(), Device = "", DType = "", Loaded = 0,
+                Id = _id,
+                State = ReplicaState.Absent,
+                Message = "it has not been started",
+                Silo = silo.Name,
+                SiloAddress = silo.SiloAddress.ToParsableString(),
+                Device = "",
+                DType = "",
+                Loaded = 0,
             });
         }
 
