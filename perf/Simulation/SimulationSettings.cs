@@ -22,7 +22,8 @@ internal sealed record SimulationSettings(
 {
     // Processor time of this host for one token on its way from sampler to client, and how much of the processors a run may take.
     const double HostSecondsPerToken = 70e-6;
-    const double ProcessorShare = 0.45;
+    const double ProcessorShare = 0.3;
+    const double LeastDilation = 40; // a wait of a millisecond is then short
 
     internal StepRoofline Roofline { get; } = new(SimulatedModel.Preset(Preset), SimulatedDevice.H200);
 
@@ -31,7 +32,7 @@ internal sealed record SimulationSettings(
     /// <summary>A cluster of some silos, slowed down so that this machine can keep up with it.</summary>
     internal ClusterPlan Plan(int silos)
     {
-        double dilation = Dilation ?? Math.Ceiling(Math.Max(5, silos * Capacity.TokensPerSecond(this, Slots) * HostSecondsPerToken / (ProcessorShare * Environment.ProcessorCount)));
+        double dilation = Dilation ?? Math.Ceiling(Math.Max(LeastDilation, silos * Capacity.TokensPerSecond(this, Slots) * HostSecondsPerToken / (ProcessorShare * Environment.ProcessorCount)));
         return new ClusterPlan
         {
             Silos = silos,
