@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace IgptCluster.Engine;
 
 /// <summary>
-/// Ranks of logits: the k-th greatest, and all in ascending order, lower colours first among equal ones. Both without a comparison that a processor would
+/// Ranks of logits: the k greatest, and all in ascending order, lower colours first among equal ones. Both without a comparison that a processor would
 /// have to guess: that is most of what sorting costs. One engine's thread only: it keeps its buffers.
 /// </summary>
 /// <param name="colours">Most values given.</param>
@@ -20,20 +20,22 @@ sealed class ColourOrder(int colours)
     ulong[] _ranked = new ulong[colours];
     ulong[] _other = new ulong[colours];
 
-    /// <summary>The k-th greatest value.</summary>
+    /// <summary>A bound that the k greatest values reach, and besides only those that are equal to the k-th.</summary>
     /// <param name="values">No value that is not a number.</param>
     /// <param name="rank">k, 1 … number of values.</param>
-    internal float Greatest(ReadOnlySpan<float> values, int rank)
+    internal float Bound(ReadOnlySpan<float> values, int rank)
     {
         Span<int> keys = _keys.AsSpan(0, values.Length);
         WriteKeys(values, keys);
 
-        // The greatest bound that at least k keys reach, bit by bit: the sign first, where a set bit is the smaller one.
-        int bound = CountAtLeast(keys, 0) >= rank ? 0 : int.MinValue;
-        for (int bit = 30; bit >= 0; bit--)
+        // The greatest bound that at least k keys reach, bit by bit: the sign first, where a set bit is the smaller one. Once exactly k do, it is found.
+        int reached = CountAtLeast(keys, 0);
+        int bound = reached >= rank ? 0 : int.MinValue;
+        for (int bit = 30; bit >= 0 && reached != rank; bit--)
         {
             int higher = bound | (1 << bit);
-            bound = CountAtLeast(keys, higher) >= rank ? higher : bound;
+            int there = CountAtLeast(keys, higher);
+            (bound, reached) = there >= rank ? (higher, there) : (bound, reached);
         }
 
         return BitConverter.Int32BitsToSingle(Flip(bound));

@@ -105,7 +105,7 @@ sealed class Sampler(int colours)
             return;
         }
 
-        float least = _order.Greatest(_divided, count);
+        float least = _order.Bound(_divided, count);
         (_kept, _count) = (_top, 0);
         for (int i = 0; i < colours; i++)
         {
