@@ -33,7 +33,7 @@ internal sealed class Server : IAsyncDisposable
         (string program, string[] first) = Program();
         var start = new ProcessStartInfo(program,
         [
-            .. first, "--model", $"load={checkpoint}", "--device", types.Device, "--dtype", types.DType, "--kv-dtype", types.Cache, "--slots", slots.ToString(CultureInfo.InvariantCulture), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0",
+            .. first, "--model", $"load={checkpoint}", "--device", types.Device, "--dtype", types.DType, "--kv-dtype", types.Cache, "--slots", slots.ToString(CultureInfo.InvariantCulture), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--no-store",
             "--silo-port", ports[0].ToString(CultureInfo.InvariantCulture), "--client-port", ports[1].ToString(CultureInfo.InvariantCulture), "--cluster-id", Guid.NewGuid().ToString("N"),
         ])
         {

@@ -43,4 +43,9 @@ public sealed record GenerationSpec
     /// <summary>How long the session outlives its viewers; zero: it ends with the last of them.</summary>
     [Id(9)]
     public TimeSpan TimeToLive { get; init; }
+
+    /// <summary>Whether another spec asks for the same.</summary>
+    /// <param name="other">The other.</param>
+    public bool IsSameAs(GenerationSpec other) =>
+        (this with { Prompt = other.Prompt, Forced = other.Forced }) == other && Prompt.AsSpan().SequenceEqual(other.Prompt) && Forced.AsSpan().SequenceEqual(other.Forced);
 }

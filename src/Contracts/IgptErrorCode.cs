@@ -41,4 +41,7 @@ public enum IgptErrorCode
 
     /// <summary>The cluster's store does not answer (UNAVAILABLE, with a delay after which to retry).</summary>
     StoreUnavailable,
+
+    /// <summary>The session was rewound while it was watched: what was seen of it is no longer its story (ABORTED).</summary>
+    SessionRewound,
 }

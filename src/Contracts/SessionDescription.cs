@@ -35,4 +35,12 @@ public sealed record SessionDescription
     /// <summary>When it will be forgotten (UTC); null while a viewer keeps it alive.</summary>
     [Id(7)]
     public DateTimeOffset? Expires { get; init; }
+
+    /// <summary>The session it was forked from; null if none.</summary>
+    [Id(8)]
+    public SessionId? Parent { get; init; }
+
+    /// <summary>How often it has been rewound.</summary>
+    [Id(9)]
+    public int Rewinds { get; init; }
 }

@@ -12,4 +12,15 @@ public sealed record SessionTimings(
     [property: Id(1)] TimeSpan Prefill,
     [property: Id(2)] TimeSpan Decode,
     [property: Id(3)] TimeSpan FirstToken,
-    [property: Id(4)] int Resumptions);
+    [property: Id(4)] int Resumptions)
+{
+    /// <summary>These, and those of a further part of the generation; the first token stays the first.</summary>
+    /// <param name="more">The further part's.</param>
+    public SessionTimings Add(SessionTimings more) => this with
+    {
+        Queue = Queue + more.Queue,
+        Prefill = Prefill + more.Prefill,
+        Decode = Decode + more.Decode,
+        FirstToken = FirstToken == default ? more.FirstToken : FirstToken,
+    };
+}

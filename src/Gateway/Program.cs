@@ -13,8 +13,9 @@ try
     ClusterOptions cluster = builder.Configuration.Read<ClusterOptions>("Igpt:Cluster");
     _ = builder.Configuration.Read<IgptCluster.Grains.Sessions.SessionOptions>("Igpt:Sessions");
     StoreOptions store = builder.Configuration.Read<StoreOptions>("Igpt:Store");
-    string? address = store.Address.Length > 0 ? store.Address : null;
-    builder.UseOrleans(silo => silo.UseIgptClustering(cluster, address).AddIgptGrains(new SiloAdvertisement(cluster.SiloName(), [], [])));
+    string? membership = store.Address.Length > 0 ? store.Address : null;
+    string? address = membership ?? (store.EmbeddedFolder(cluster.ClusterId) is { } folder ? (await EmbeddedStore.StartAsync(folder)).Address : null);
+    builder.UseOrleans(silo => silo.UseIgptClustering(cluster, membership).UseIgptStore(cluster.ClusterId, address).AddIgptGrains(new SiloAdvertisement(cluster.SiloName(), [], [])));
     builder.AddIgptGateway(builder.Configuration.Read<ListenOptions>("Igpt:Listen"));
     WebApplication app = builder.Build();
     app.MapIgptGateway();

@@ -17,6 +17,7 @@ public static class GrainsSiloBuilderExtensions
     {
         silo.UseSiloMetadata(advertisement.ToMetadata());
         silo.Services.AddSingleton<ClusterView>();
+        silo.Services.AddSingleton<SessionCatalog>();
         silo.Services.AddPlacementFilter<DeviceSiloFilterStrategy, DeviceSiloFilter>(ServiceLifetime.Singleton);
         silo.AddPlacementDirector<LeastLoadedPlacement, LeastLoadedDirector>();
         silo.Services.AddOptions<SessionOptions>().BindConfiguration("Igpt:Sessions").ValidateOnStart();

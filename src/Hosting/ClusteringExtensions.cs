@@ -10,8 +10,6 @@ namespace IgptCluster.Hosting;
 /// <summary>Clustering from configuration.</summary>
 public static class ClusteringExtensions
 {
-    const string ServiceId = "igpt";
-
     /// <summary>Reads and checks a section of the configuration.</summary>
     /// <typeparam name="T">Options type; its defaults hold where the section is silent.</typeparam>
     /// <param name="configuration">The process's configuration.</param>
@@ -66,15 +64,17 @@ public static class ClusteringExtensions
     /// <param name="store">Where the membership is kept; null: with the first silo, on this machine's loopback.</param>
     public static ISiloBuilder UseIgptClustering(this ISiloBuilder silo, ClusterOptions cluster, string? store = null)
     {
+        // Reminders are kept by service: clusters that share a store share none of them.
+        string service = $"igpt-{cluster.ClusterId}";
         if (store is null)
         {
             IPEndPoint? primary = cluster.PrimaryPort is { } port ? new IPEndPoint(IPAddress.Loopback, port) : null;
-            silo.UseLocalhostClustering(cluster.SiloPort, cluster.ClientPort, primary, ServiceId, cluster.ClusterId);
+            silo.UseLocalhostClustering(cluster.SiloPort, cluster.ClientPort, primary, service, cluster.ClusterId);
         }
         else
         {
             silo.UseRedisClustering(options => options.ConfigurationOptions = StoreExtensions.Parse(store));
-            silo.Configure<Orleans.Configuration.ClusterOptions>(options => (options.ServiceId, options.ClusterId) = (ServiceId, cluster.ClusterId));
+            silo.Configure<Orleans.Configuration.ClusterOptions>(options => (options.ServiceId, options.ClusterId) = (service, cluster.ClusterId));
             silo.ConfigureEndpoints(IPAddress.Parse(cluster.Address), cluster.SiloPort, cluster.ClientPort, listenOnAnyHostAddress: cluster.Address != "127.0.0.1");
         }
 

@@ -24,15 +24,20 @@ public sealed partial class EmbeddedStore
 
     EmbeddedStore(string address, int process) => (Address, _process) = (address, process);
 
+    /// <summary>Whether this process has started it, and not found it running.</summary>
+    public bool IsOwn { get; private init; }
+
     /// <summary>Its address, with the password.</summary>
     public string Address { get; }
 
     /// <summary>Finds a folder's store, or starts it.</summary>
     /// <param name="folder">The folder; made if it is missing.</param>
-    /// <param name="logger">Log.</param>
     /// <exception cref="InvalidOperationException">It cannot be started; the message has its words.</exception>
-    public static async Task<EmbeddedStore> StartAsync(string folder, ILogger logger)
+    public static async Task<EmbeddedStore> StartAsync(string folder)
     {
+        // Others' settings depend on its address: the process's own logging is not there yet.
+        using ILoggerFactory loggers = LoggerFactory.Create(logging => logging.AddConsole().AddIgptLogging());
+        ILogger logger = loggers.CreateLogger<EmbeddedStore>();
         string full = Path.GetFullPath(folder);
         if (await FindAsync(full) is { } running)
         {
@@ -49,12 +54,13 @@ public sealed partial class EmbeddedStore
             if (await FindAsync(full) is { } started)
             {
                 LogStarted(logger, full, waited.Elapsed.TotalSeconds);
-                return started;
+                return new EmbeddedStore(started.Address, started._process) { IsOwn = true };
             }
 
             if (process.HasExited)
             {
-                throw new InvalidOperationException($"the store of {full} exited with {process.ExitCode}: {(await process.StandardError.ReadToEndAsync()).Trim()}");
+                throw new InvalidOperationException(
+                    $"the store of {full} exited with {process.ExitCode}: {(await process.StandardError.ReadToEndAsync()).Trim()}. Name another folder (--data FOLDER), a store (--store HOST:PORT), or keep nothing (--no-store)");
             }
 
             await Task.Delay(LookInterval);
@@ -115,7 +121,7 @@ public sealed partial class EmbeddedStore
         string built = Path.Combine(own.Parent!.Parent!.FullName, "Store", own.Name, Program + ".dll");
         return File.Exists(published) ? (published, [])
             : File.Exists(built) ? ("dotnet", [built])
-            : throw new InvalidOperationException($"the embedded store is not there: expected {published} or {built}. Build or publish src/Store, or use --store with the address of a Redis-compatible store");
+            : throw new InvalidOperationException($"the embedded store is not there: expected {published} or {built}. Build or publish src/Store, use --store with the address of a Redis-compatible store, or keep nothing (--no-store)");
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]

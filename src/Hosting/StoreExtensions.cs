@@ -1,3 +1,5 @@
+using IgptCluster.Contracts;
+using Microsoft.Extensions.DependencyInjection;
 using Orleans.Storage;
 using StackExchange.Redis;
 
@@ -6,20 +8,23 @@ namespace IgptCluster.Hosting;
 /// <summary>Storage from configuration.</summary>
 public static class StoreExtensions
 {
-    /// <summary>What nobody has touched for so long is gone: sessions that were never collected because their cluster ended.</summary>
-    static readonly TimeSpan Retention = TimeSpan.FromDays(8);
+    /// <summary>Sessions that nobody has touched for so long are gone: those that were never collected because their cluster ended.</summary>
+    static readonly TimeSpan Retention = TimeSpan.FromDays(60);
 
-    /// <summary>Stores sessions.</summary>
-    /// <param name="silo">The silo being built.</param>
-    /// <param name="address">The store; null: they are not stored.</param>
-    public static ISiloBuilder UseIgptStore(this ISiloBuilder silo, string? address)
+    /// <summary>Stores sessions and what they are to be woken for, models and heads.</summary>
+    /// <param name="silo">The silo being built, or the gateway, which only looks.</param>
+    /// <param name="clusterId">Clusters of other ids share the store and nothing in it.</param>
+    /// <param name="address">The store; null: nothing is stored.</param>
+    public static ISiloBuilder UseIgptStore(this ISiloBuilder silo, string clusterId, string? address)
     {
-        return address is null ? silo : silo.AddRedisGrainStorage("sessions", options => options.Configure<Orleans.Serialization.Serializer>((redis, serializer) =>
+        if (address is null)
         {
-            redis.ConfigurationOptions = Parse(address);
-            redis.EntryExpiry = Retention;
-            redis.GrainStorageSerializer = new OrleansGrainStorageSerializer(serializer);
-        }));
+            return silo;
+        }
+
+        silo.Services.AddSingleton<IStoredSessions>(_ => new StoredSessions(address, KeyOf(clusterId, "sessions", "")));
+        silo.UseRedisReminderService(redis => redis.ConfigurationOptions = Parse(address));
+        return silo.AddStorage("sessions", clusterId, address, Retention).AddStorage("cluster", clusterId, address, expiry: null);
     }
 
     /// <summary>A store's address, patient with one that restarts.</summary>
@@ -29,4 +34,15 @@ public static class StoreExtensions
         options.AbortOnConnectFail = false;
         return options;
     }
+
+    static ISiloBuilder AddStorage(this ISiloBuilder silo, string name, string clusterId, string address, TimeSpan? expiry) =>
+        silo.AddRedisGrainStorage(name, options => options.Configure<Orleans.Serialization.Serializer>((redis, serializer) =>
+        {
+            redis.ConfigurationOptions = Parse(address);
+            redis.EntryExpiry = expiry;
+            redis.GetStorageKey = (state, grain) => KeyOf(clusterId, name, name == "sessions" ? $"{grain.Key}" : $"{grain}/{state}");
+            redis.GrainStorageSerializer = new OrleansGrainStorageSerializer(serializer);
+        }));
+
+    static string KeyOf(string clusterId, string storage, string rest) => $"igpt/{clusterId}/{storage}/{rest}";
 }

@@ -3,7 +3,10 @@ using StackExchange.Redis;
 
 namespace IgptCluster.Hosting;
 
-/// <summary>Where sessions are stored. Section <c>Igpt:Store</c>. Neither setting: nowhere, and they live as long as their silo.</summary>
+/// <summary>
+/// Where sessions, loaded models and put heads are stored. Section <c>Igpt:Store</c>. Neither address nor folder: in an embedded store in a folder of the user's. All processes
+/// of a cluster must have the same setting.
+/// </summary>
 public sealed class StoreOptions : IValidatableObject
 {
     /// <summary>
@@ -11,8 +14,30 @@ public sealed class StoreOptions : IValidatableObject
     /// </summary>
     public string Address { get; set; } = "";
 
-    /// <summary>A folder for the embedded store, which is started, or found running, by this process; for clusters of one machine. Default: none.</summary>
+    /// <summary>
+    /// A folder for the embedded store, which is started, or found running, by this process; for clusters of one machine. Default: one for the cluster's id in the user's local
+    /// application data (<c>~/.local/share/igpt/ID</c>).
+    /// </summary>
     public string Folder { get; set; } = "";
+
+    /// <summary>Whether anything is stored. Default true; false: sessions, loaded models and put heads live as long as the processes that hold them.</summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>The embedded store's folder; null where there is none.</summary>
+    /// <param name="clusterId">The cluster's id.</param>
+    /// <exception cref="ValidationException">No folder is given, and the user has none.</exception>
+    public string? EmbeddedFolder(string clusterId)
+    {
+        if (!Enabled || Address.Length > 0 || Folder.Length > 0)
+        {
+            return Folder.Length > 0 ? Folder : null;
+        }
+
+        string user = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData);
+        return user.Length > 0
+            ? Path.Combine(user, "igpt", clusterId)
+            : throw new ValidationException("Igpt:Store: there is no home folder to keep sessions in: name a folder (--data FOLDER), a store (--store HOST:PORT), or keep nothing (--no-store)");
+    }
 
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
@@ -20,6 +45,11 @@ public sealed class StoreOptions : IValidatableObject
         if (Address.Length > 0 && Folder.Length > 0)
         {
             yield return new ValidationResult("Igpt:Store: give an address or a folder (--store or --data), not both", [nameof(Address)]);
+        }
+
+        if (!Enabled && (Address.Length > 0 || Folder.Length > 0))
+        {
+            yield return new ValidationResult("Igpt:Store: nothing is to be stored (--no-store), and a place for it is given (--store or --data): give one of them", [nameof(Enabled)]);
         }
 
         string? broken = Address.Length > 0 ? Broken() : null;

@@ -20,6 +20,8 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen, 
 {
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
+    bool _isStarted;
+
     /// <summary>Where gRPC is answered; null without the gateway. Known once started.</summary>
     internal Uri? GrpcAddress => Addresses.Length > 0 ? new Uri(Addresses[0]) : null;
 
@@ -60,9 +62,9 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen, 
         }
 
         var advertisement = new SiloAdvertisement(cluster.SiloName(), devices, [.. replicas.Models.Select(model => model.ServedName)]);
-        EmbeddedStore? store = stored.Folder.Length > 0 ? await StartStoreAsync(stored.Folder) : null;
+        EmbeddedStore? store = stored.EmbeddedFolder(cluster.ClusterId) is { } folder ? await EmbeddedStore.StartAsync(folder) : null;
         string? membership = stored.Address.Length > 0 ? stored.Address : null;
-        builder.UseOrleans(silo => silo.UseIgptClustering(cluster, membership).UseIgptStore(membership ?? store?.Address).AddIgptGrains(advertisement));
+        builder.UseOrleans(silo => silo.UseIgptClustering(cluster, membership).UseIgptStore(cluster.ClusterId, membership ?? store?.Address).AddIgptGrains(advertisement));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<IReplicaHost>(services => new DeviceReplicaHost(
             replicas, advertisement, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>()));
@@ -91,6 +93,7 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen, 
     internal async Task<IReadOnlyList<string>> StartAsync(CancellationToken cancellationToken)
     {
         await app.StartAsync(cancellationToken);
+        _isStarted = true;
         IReadOnlyList<string> models = app.Services.GetRequiredService<IReplicaHost>().Advertisement.Models;
         IGrainFactory grains = app.Services.GetRequiredService<IGrainFactory>();
         await Task.WhenAll(models.Select(model => AskAsync(grains.GetGrain<IModelGrain>(model), cancellationToken)));
@@ -154,16 +157,12 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen, 
     {
         await app.StopAsync();
         await app.DisposeAsync();
-        if (store is not null)
+
+        // A node that could not start must not take the store of one that runs.
+        if (store is not null && (store.IsOwn || _isStarted))
         {
             await store.StopAsync();
         }
-    }
-
-    static async Task<EmbeddedStore> StartStoreAsync(string folder)
-    {
-        using ILoggerFactory loggers = LoggerFactory.Create(logging => logging.AddConsole().AddIgptLogging());
-        return await EmbeddedStore.StartAsync(folder, loggers.CreateLogger<EmbeddedStore>());
     }
 
     static ServedCheckpoint[] BundledModels()

@@ -13,6 +13,7 @@ internal static partial class SiloCommand
     internal static RootCommand Create(Func<Dictionary<string, string?>, CancellationToken, Task<int>> serve, Func<Dictionary<string, string?>, CancellationToken, Task<int>> demo)
     {
         var isDemo = new Option<bool>("--demo") { Description = "Starts a one-machine cluster on free loopback ports, sends the sample images through it, writes demo/*.png and exits." };
+        var isForgetful = new Option<bool>("--no-store") { Description = "Stores nothing: sessions and what is loaded live as long as this process." };
         var models = new Option<string[]>("--model") { Description = "Checkpoint folder to serve, as PATH or NAME=PATH, and ,dtype=TYPE and ,kv-dtype=TYPE behind it for types of its own; can be given several times. Default: the bundled ones." };
         (Option<string> Option, string Setting)[] settings =
         [
@@ -24,7 +25,7 @@ internal static partial class SiloCommand
             (Setting("--max-waiting", "Sequences that may wait for a slot."), "Igpt:MaxWaiting"),
             (Setting("--max-batch-tokens", "Token budget of an engine step."), "Igpt:MaxBatchTokens"),
             (Setting("--decode-stretch", "How many times as long prefills may make a step of generations."), "Igpt:DecodeStretch"),
-            (Setting("--data", "Folder of the embedded store: sessions outlive this process."), "Igpt:Store:Folder"),
+            (Setting("--data", "Folder of the embedded store, in which sessions outlive this process. Default: one in the user's home."), "Igpt:Store:Folder"),
             (Setting("--store", "Redis-compatible store of the cluster, HOST:PORT[,password=...]."), "Igpt:Store:Address"),
             (Setting("--grpc", "Address and port for gRPC, 127.0.0.1:5081."), "Igpt:Listen:Grpc"),
             (Setting("--http", "Address and port for HTTP/1.1, 127.0.0.1:5080."), "Igpt:Listen:Http"),
@@ -35,7 +36,7 @@ internal static partial class SiloCommand
             (Setting("--primary-port", "Silo port of the cluster's first silo, to join it."), "Igpt:Cluster:PrimaryPort"),
             (Setting("--cluster-id", "Silos of another id are not joined."), "Igpt:Cluster:ClusterId"),
         ];
-        var root = new RootCommand("Serves ImageGPT: a silo with its models and the gateway for clients.") { isDemo, models };
+        var root = new RootCommand("Serves ImageGPT: a silo with its models and the gateway for clients.") { isDemo, models, isForgetful };
         foreach ((Option<string> option, _) in settings)
         {
             root.Add(option);
@@ -47,6 +48,11 @@ internal static partial class SiloCommand
             foreach ((Option<string> option, string setting) in settings.Where(pair => parsed.GetResult(pair.Option) is OptionResult))
             {
                 given[setting] = parsed.GetValue(option);
+            }
+
+            if (parsed.GetValue(isForgetful))
+            {
+                given["Igpt:Store:Enabled"] = "false";
             }
 
             return parsed.GetValue(isDemo) ? demo(given, cancellationToken) : serve(given, cancellationToken);

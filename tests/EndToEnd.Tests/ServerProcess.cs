@@ -46,7 +46,7 @@ internal sealed class ServerProcess : IAsyncDisposable
             "Silo",
             [
                 "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--silo-port", Text(ports[0]), "--client-port", Text(ports[1]), "--cluster-id", cluster,
-                .. arguments,
+                .. arguments, .. Forgetful(arguments),
             ],
             ports[0],
             cluster,
@@ -61,12 +61,15 @@ internal sealed class ServerProcess : IAsyncDisposable
             "Silo",
             [
                 "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--silo-port", Text(ports[0]), "--client-port", Text(ports[1]), "--cluster-id", first.ClusterId,
-                "--primary-port", Text(first.SiloPort), .. arguments,
+                "--primary-port", Text(first.SiloPort), .. arguments, .. Forgetful(arguments),
             ],
             ports[0],
             first.ClusterId,
             grpc: null);
     }
+
+    // A test that does not say where must leave nothing in the user's home.
+    static string[] Forgetful(string[] arguments) => arguments.Contains("--data") ? [] : ["--no-store"];
 
     /// <summary>A silo of a cluster whose membership is in a store.</summary>
     public static Task<ServerProcess> StartSiloOnStoreAsync(string store, string cluster, params string[] arguments)
@@ -88,14 +91,14 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <param name="store">Where the membership is; null: with the silo.</param>
     public static Task<ServerProcess> StartGatewayAsync(ServerProcess silo, string? store = null)
     {
-        string membership = store is null ? $"--Igpt:Cluster:PrimaryPort={silo.SiloPort}" : $"--Igpt:Store:Address={store}";
+        string[] membership = store is null ? [$"--Igpt:Cluster:PrimaryPort={silo.SiloPort}", "--Igpt:Store:Enabled=false"] : [$"--Igpt:Store:Address={store}"];
         int[] ports = FreePorts(4);
         var grpc = new Uri($"http://127.0.0.1:{ports[2]}");
         return StartAsync(
             "Gateway",
             [
                 $"--Igpt:Listen:Grpc=127.0.0.1:{ports[2]}", $"--Igpt:Listen:Http=127.0.0.1:{ports[3]}", $"--Igpt:Cluster:SiloPort={ports[0]}",
-                $"--Igpt:Cluster:ClientPort={ports[1]}", membership, $"--Igpt:Cluster:ClusterId={silo.ClusterId}",
+                $"--Igpt:Cluster:ClientPort={ports[1]}", .. membership, $"--Igpt:Cluster:ClusterId={silo.ClusterId}",
             ],
             ports[0],
             silo.ClusterId,

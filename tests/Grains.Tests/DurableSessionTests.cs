@@ -21,7 +21,7 @@ public sealed class DurableSessionTests
         await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { Storage = _storage });
         ISessionGrain session = await StartAsync(cluster, Spec);
         var tokens = new List<int>();
-        await foreach (SessionUpdate update in session.ReadAsync(Prompt.Length, Cancelled))
+        await foreach (SessionUpdate update in session.ReadAsync(Prompt.Length, cancellationToken: Cancelled))
         {
             tokens.AddRange(update.Tokens);
             SessionRecord stored = _storage.Single;
@@ -40,7 +40,7 @@ public sealed class DurableSessionTests
         _storage.BeforeWrite = _ => ++writes == 2 ? stored.Task : Task.CompletedTask;
         await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { Storage = _storage });
         ISessionGrain session = await StartAsync(cluster, Spec);
-        IAsyncEnumerator<SessionUpdate> viewer = session.ReadAsync(Prompt.Length, Cancelled).GetAsyncEnumerator(Cancelled);
+        IAsyncEnumerator<SessionUpdate> viewer = session.ReadAsync(Prompt.Length, cancellationToken: Cancelled).GetAsyncEnumerator(Cancelled);
         Task<bool> first = viewer.MoveNextAsync().AsTask();
         await TestCluster.UntilAsync("the generation has ended", async () => (await cluster.StatusAsync(new ReplicaId("toy", 0))).SlotsUsed == 0);
         Assert.Equal(Prompt.Length, (await session.GetAsync()).Position);

@@ -1,11 +1,13 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using IgptCluster.Contracts;
 using IgptCluster.Grains.Sessions;
 using Orleans.Storage;
 
 namespace IgptCluster.Grains.Tests;
 
 /// <summary>Storage that all silos of a test share and that outlives them. Checks that nobody overwrites what he has not read.</summary>
-internal sealed class FakeSessionStorage : IGrainStorage
+internal sealed class FakeSessionStorage : IGrainStorage, IStoredSessions
 {
     readonly ConcurrentDictionary<GrainId, (SessionRecord Record, int Version)> _records = new();
 
@@ -25,6 +27,15 @@ internal sealed class FakeSessionStorage : IGrainStorage
 
     /// <summary>Stores a session that some silo has left behind.</summary>
     public void Put(GrainId id, SessionRecord record) => _records[id] = (record, 1);
+
+    public async IAsyncEnumerable<SessionId> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await Task.CompletedTask;
+        foreach (GrainId id in _records.Keys)
+        {
+            yield return new SessionId(id.Key.ToString()!);
+        }
+    }
 
     /// <summary>Writes every record again, as another activation would.</summary>
     public void Touch()

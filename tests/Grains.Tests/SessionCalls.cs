@@ -32,7 +32,7 @@ internal static class SessionCalls
     {
         var tokens = new List<int>();
         SessionResult? result = null;
-        await foreach (SessionUpdate update in session.ReadAsync(from, TestCluster.Cancelled))
+        await foreach (SessionUpdate update in session.ReadAsync(from, cancellationToken: TestCluster.Cancelled))
         {
             Assert.Null(result);
             Assert.Equal(from + tokens.Count, update.Position);

@@ -53,7 +53,7 @@ public sealed class SessionGrainTests
         using var leaving = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (SessionUpdate _ in session.ReadAsync(Prompt.Length, leaving.Token))
+            await foreach (SessionUpdate _ in session.ReadAsync(Prompt.Length, cancellationToken: leaving.Token))
             {
                 await leaving.CancelAsync();
             }
@@ -71,7 +71,7 @@ public sealed class SessionGrainTests
     {
         await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel());
         ISessionGrain session = await StartAsync(cluster, Spec with { TimeToLive = TimeSpan.FromMinutes(5) });
-        await foreach (SessionUpdate _ in session.ReadAsync(Prompt.Length, Cancelled))
+        await foreach (SessionUpdate _ in session.ReadAsync(Prompt.Length, cancellationToken: Cancelled))
         {
             break;
         }
@@ -277,8 +277,8 @@ public sealed class SessionGrainTests
         FakeModel model = Endless(gate);
         await using TestCluster cluster = await TestCluster.StartAsync(model);
         ISessionGrain session = await StartAsync(cluster, EndlessSpec with { TimeToLive = hasTimeToLive ? TimeSpan.FromMinutes(5) : default });
-        IAsyncEnumerator<SessionUpdate> creator = session.ReadAsync(Prompt.Length, Cancelled).GetAsyncEnumerator(Cancelled);
-        IAsyncEnumerator<SessionUpdate> other = session.ReadAsync(Prompt.Length, Cancelled).GetAsyncEnumerator(Cancelled);
+        IAsyncEnumerator<SessionUpdate> creator = session.ReadAsync(Prompt.Length, cancellationToken: Cancelled).GetAsyncEnumerator(Cancelled);
+        IAsyncEnumerator<SessionUpdate> other = session.ReadAsync(Prompt.Length, cancellationToken: Cancelled).GetAsyncEnumerator(Cancelled);
         Assert.True(await creator.MoveNextAsync() && await other.MoveNextAsync());
         await creator.DisposeAsync();
         await session.AbandonAsync(pause: true);

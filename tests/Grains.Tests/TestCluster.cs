@@ -44,6 +44,8 @@ internal sealed class TestCluster(InProcessTestCluster cluster, int gateways) : 
             if (model.Storage is { } storage)
             {
                 silo.Services.AddKeyedSingleton<IGrainStorage>("sessions", storage);
+                silo.Services.AddSingleton<IStoredSessions>(storage);
+                silo.UseInMemoryReminderService();
             }
 
             silo.Services.AddSingleton<IReplicaHost>(new FakeReplicaHost(advertisement, model));

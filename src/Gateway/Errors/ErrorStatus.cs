@@ -33,6 +33,7 @@ internal static class ErrorStatus
         IgptErrorCode.NoReplica or IgptErrorCode.Draining or IgptErrorCode.StoreUnavailable => StatusCode.Unavailable,
         IgptErrorCode.DeadlineExceeded => StatusCode.DeadlineExceeded,
         IgptErrorCode.Cancelled => StatusCode.Cancelled,
+        IgptErrorCode.SessionRewound => StatusCode.Aborted,
         IgptErrorCode.Unsupported or IgptErrorCode.HeadReadOnly => StatusCode.FailedPrecondition,
         _ => throw new ArgumentOutOfRangeException(nameof(code), code, "an error code without a gRPC status"),
     };

@@ -25,7 +25,8 @@ internal sealed class EventSource(ServedModel model, SessionId id, GenerationSpe
     public int MostEvents => spec.EndPosition - spec.Prompt.Length + 2;
 
     /// <summary>The first event.</summary>
-    public GenerateEvent Started() => Event(new GenerateEvent
+    /// <param name="rewinds">How often the session has been rewound.</param>
+    public GenerateEvent Started(int rewinds) => Event(new GenerateEvent
     {
         Started = new GenerationStarted
         {
@@ -37,6 +38,7 @@ internal sealed class EventSource(ServedModel model, SessionId id, GenerationSpe
             PromptTokens = (uint)spec.Prompt.Length,
             ResumedFrom = (uint)fromPosition,
             PromptRgb = Rgb(spec.Prompt),
+            Rewinds = (uint)rewinds,
         },
     });
 

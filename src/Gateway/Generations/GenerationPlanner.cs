@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using IgptCluster.Contracts;
 using IgptCluster.Gateway.Errors;
 using IgptCluster.Gateway.Images;
@@ -11,6 +12,9 @@ namespace IgptCluster.Gateway.Generations;
 /// <summary>Checks generation requests and resolves every default, so that only complete specifications reach a silo.</summary>
 internal sealed class GenerationPlanner(ImageReader reader, IOptions<GatewayOptions> options)
 {
+    // Ids of sessions follow from it, and who knows a session's id can watch and end it.
+    const int ShortestOperationId = 16;
+
     /// <summary>What to generate: one specification per sample.</summary>
     /// <param name="model">The model asked for.</param>
     /// <param name="request">What the client sent.</param>
@@ -42,11 +46,12 @@ internal sealed class GenerationPlanner(ImageReader reader, IOptions<GatewayOpti
             EndPosition = kept + made,
             Width = image.Width,
             Height = image.Height,
-            Sampling = Sampling(request.Sampling ?? new SamplingParameters()),
-            Forced = Forced(request, kept, image.Pixels, model.Description.VocabularySize - 1),
+            Sampling = Sampling(request),
+            Forced = GenerationFields.Forced(request.Forced, kept, image.Pixels, model.Description.VocabularySize - 1),
             Priority = request.Priority,
             TimeToLive = TimeToLive(request),
         };
+        _ = GenerationFields.Operation(request.OperationId, ShortestOperationId);
         int samples = (int)Math.Max(1, request.Samples);
         return [.. Enumerable.Range(0, samples).Select(sample => spec with { Sample = sample })];
     }
@@ -71,39 +76,12 @@ internal sealed class GenerationPlanner(ImageReader reader, IOptions<GatewayOpti
         return (int)request.PromptTokens;
     }
 
-    static SamplingSettings Sampling(SamplingParameters given)
+    /// <summary>Without a seed one is drawn; a call that is repeated draws the same.</summary>
+    static SamplingSettings Sampling(GenerateRequest request)
     {
-        double temperature = given.HasTemperature ? given.Temperature : 1;
-        double topP = given.HasTopP ? given.TopP : 1;
-        Require.That(
-            double.IsFinite(temperature) && temperature >= 0,
-            "sampling.temperature",
-            $"must be finite and at least 0 (0 = greedy); given {temperature}");
-        Require.That(topP is > 0 and <= 1, "sampling.top_p", $"must be above 0 and at most 1 (1 = all); given {topP}");
-        return new SamplingSettings
-        {
-            Temperature = temperature,
-            TopK = (int)Math.Min(given.TopK, int.MaxValue),
-            TopP = topP,
-            Seed = given.HasSeed ? given.Seed : BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
-        };
-    }
-
-    static Contracts.ForcedToken[] Forced(GenerateRequest request, int kept, int pixels, int colours)
-    {
-        var seen = new HashSet<uint>();
-        for (int i = 0; i < request.Forced.Count; i++)
-        {
-            Protocol.V1.ForcedToken pixel = request.Forced[i];
-            Require.That(
-                pixel.Position >= kept && pixel.Position < pixels,
-                $"forced[{i}].position",
-                $"must lie behind the prompt and inside the image, {kept} … {pixels - 1}; given {pixel.Position}");
-            Require.That(pixel.Token < colours, $"forced[{i}].token", $"must be a colour, 0 … {colours - 1}; given {pixel.Token}");
-            Require.That(seen.Add(pixel.Position), $"forced[{i}].position", $"each position can be forced once; given {pixel.Position} again");
-        }
-
-        return [.. request.Forced.Select(pixel => new Contracts.ForcedToken((int)pixel.Position, (int)pixel.Token))];
+        byte[] drawn = request.OperationId.Length > 0 ? SHA256.HashData(Encoding.UTF8.GetBytes($"seed\n{request.OperationId}")) : RandomNumberGenerator.GetBytes(sizeof(ulong));
+        var settings = new SamplingSettings { Temperature = 1, TopK = 0, TopP = 1, Seed = BitConverter.ToUInt64(drawn) };
+        return GenerationFields.Sampling(request.Sampling).Apply(settings);
     }
 
     TimeSpan TimeToLive(GenerateRequest request)

@@ -22,7 +22,7 @@ internal sealed class GenerationRelay(IGrainFactory grains, TimeProvider time)
     /// <param name="client">Where to.</param>
     /// <param name="cancellationToken">The client is gone or its deadline has passed.</param>
     public async Task RunAsync(
-        IReadOnlyList<(SessionId Id, EventSource Events)> sessions, IServerStreamWriter<GenerateEvent> client, CancellationToken cancellationToken)
+        IReadOnlyList<RelayedSession> sessions, IServerStreamWriter<GenerateEvent> client, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var events = Channel.CreateBounded<GenerateEvent>(new BoundedChannelOptions(sessions.Sum(session => session.Events.MostEvents))
@@ -55,16 +55,16 @@ internal sealed class GenerationRelay(IGrainFactory grains, TimeProvider time)
         return options;
     }
 
-    async Task ReadAllAsync(IReadOnlyList<(SessionId Id, EventSource Events)> sessions, ChannelWriter<GenerateEvent> writer, CancellationToken cancellationToken)
+    async Task ReadAllAsync(IReadOnlyList<RelayedSession> sessions, ChannelWriter<GenerateEvent> writer, CancellationToken cancellationToken)
     {
         try
         {
-            foreach ((_, EventSource source) in sessions)
+            foreach (RelayedSession session in sessions)
             {
-                await writer.WriteAsync(source.Started(), cancellationToken);
+                await writer.WriteAsync(session.Events.Started(session.Rewinds), cancellationToken);
             }
 
-            await Task.WhenAll(sessions.Select(session => ReadAsync(session.Id, session.Events, writer, cancellationToken)));
+            await Task.WhenAll(sessions.Select(session => ReadAsync(session, writer, cancellationToken)));
             writer.Complete();
         }
         catch (Exception failure)
@@ -73,19 +73,19 @@ internal sealed class GenerationRelay(IGrainFactory grains, TimeProvider time)
         }
     }
 
-    async Task ReadAsync(SessionId id, EventSource source, ChannelWriter<GenerateEvent> writer, CancellationToken cancellationToken)
+    async Task ReadAsync(RelayedSession session, ChannelWriter<GenerateEvent> writer, CancellationToken cancellationToken)
     {
         // A session outlives its silo where it is stored: it is read on from the next call that finds it.
-        int position = source.ReadFrom;
+        int position = session.Events.ReadFrom;
         (Exception Failure, long Since)? lost = null;
         while (true)
         {
             try
             {
-                await foreach (SessionUpdate update in grains.GetGrain<ISessionGrain>(id.ToString()).ReadAsync(position, cancellationToken))
+                await foreach (SessionUpdate update in grains.GetGrain<ISessionGrain>(session.Id.ToString()).ReadAsync(position, session.Rewinds, cancellationToken))
                 {
                     (position, lost) = (update.Position + update.Tokens.Length, null);
-                    if (source.Next(update) is { } happened)
+                    if (session.Events.Next(update) is { } happened)
                     {
                         await writer.WriteAsync(happened, cancellationToken);
                     }

@@ -31,6 +31,8 @@ internal static class SessionMessages
         Width = (uint)session.Spec.Width,
         Height = (uint)session.Spec.Height,
         Sample = (uint)session.Spec.Sample,
+        Parent = session.Parent?.ToString() ?? "",
+        Rewinds = (uint)session.Rewinds,
     };
 
     /// <summary>Sampling parameters, all of them.</summary>

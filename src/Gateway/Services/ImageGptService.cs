@@ -64,31 +64,34 @@ internal sealed class ImageGptService(
         ServedModel model = await models.GetAsync(request.Model);
         GenerationSpec[] specs = await planner.PlanAsync(model, request, context.CancellationToken);
         ReplicaId replica = await models.ChooseReplicaAsync(model.Description.Name);
-        (SessionId Id, EventSource Events)[] sessions = Array.ConvertAll(specs, spec =>
-        {
-            SessionId id = SessionId.New();
-            return (id, new EventSource(model, id, spec, stream, spec.Prompt.Length));
-        });
+        SessionId[] ids = Array.ConvertAll(specs, spec => SessionIds.Of(request.OperationId, spec.Sample));
+        await StartAllAsync(ids, specs, replica);
         try
         {
-            await Task.WhenAll(sessions.Select((session, i) => Session(session.Id).StartAsync(specs[i], replica)));
-        }
-        catch
-        {
-            // All or none. Some may never have started, or be gone already.
-            Task ended = Task.WhenAll(sessions.Select(session => Session(session.Id).CancelAsync()));
-            await ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            throw;
-        }
-
-        try
-        {
+            RelayedSession[] sessions = [.. ids.Zip(specs, (id, spec) => new RelayedSession(id, new EventSource(model, id, spec, stream, spec.Prompt.Length)))];
             await relay.RunAsync(sessions, responseStream, context.CancellationToken);
         }
         catch
         {
             bool pause = context.CancellationToken.IsCancellationRequested && context.Deadline <= DateTime.UtcNow + DeadlineTolerance;
-            await Task.WhenAll(sessions.Select(session => Session(session.Id).AbandonAsync(pause))).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(ids.Select(id => Session(id).AbandonAsync(pause))).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+    }
+
+    /// <summary>All or none; those that an earlier call with the same operation id has started stay.</summary>
+    async Task StartAllAsync(SessionId[] ids, GenerationSpec[] specs, ReplicaId replica)
+    {
+        bool[] isOld = new bool[ids.Length];
+        try
+        {
+            await Task.WhenAll(ids.Select(async (id, i) => isOld[i] = !await Session(id).StartAsync(specs[i], replica)));
+        }
+        catch
+        {
+            // Some may never have started, or be gone already.
+            Task ended = Task.WhenAll(ids.Where((_, i) => !isOld[i]).Select(id => Session(id).CancelAsync()));
+            await ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw;
         }
     }

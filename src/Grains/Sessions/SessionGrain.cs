@@ -1,91 +1,59 @@
 using System.Runtime.CompilerServices;
 using IgptCluster.Contracts;
 using IgptCluster.Grains.Placement;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
-using Orleans.Storage;
 
 namespace IgptCluster.Grains.Sessions;
 
 /// <summary>
 /// One generation: what it is, its token log, where it runs and who watches. What is delivered is stored before: a lost replica costs a prefill elsewhere,
-/// and so does a lost activation, which the next call makes anew. Where no storage is configured it costs the session.
+/// and so does a lost activation, which the next call or its alarm makes anew. Where no storage is configured it costs the session.
 /// </summary>
-[DeviceSiloFilter, KeepAlive, Reentrant, GrainType("igpt.session")]
+[DeviceSiloFilter, CollectionAgeLimit(Minutes = 2), Reentrant, GrainType("igpt.session")]
 internal sealed partial class SessionGrain(
-    IOptions<SessionOptions> options, IServiceProvider services, TimeProvider time, ILogger<SessionGrain> logger) : Grain, ISessionGrain, ISessionOwner
+    IOptions<SessionOptions> options, IServiceProvider services, TimeProvider time, ILogger<SessionGrain> logger) : Grain, ISessionGrain, IRemindable
 {
-    static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(2);
-
-    GenerationSpec? _spec;
-    TokenLog _log = new(0);
-    SessionRun _run = null!;
-    SessionStore _store = null!;
-    SessionJournal _journal = null!;
-    SessionState _state;
-    SessionResult? _result;
-    SessionResult? _delivered; // the result once it is stored
-    bool _isLost; // another activation has the session
-    DateTimeOffset _created;
-    DateTimeOffset? _expires;
-    IGrainTimer? _expiry;
-    SessionTimings _spent = new(default, default, default, default, 0);
-    int _viewers;
+    SessionLife _life = null!;
 
     SessionId Id => new(this.GetPrimaryKeyString());
 
+    SessionStory Story => _life.Story;
+
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        _run = new SessionRun(Id, this, GrainFactory, options.Value, time, logger);
-        _store = new SessionStore(services.GetKeyedService<IGrainStorage>(SessionStore.Name), this.GetGrainId());
-        _journal = new SessionJournal(_store, Snapshot, Yield, time, logger);
-        SessionRecord record = await _store.ReadAsync();
-        if (record.Spec is not { } spec)
-        {
-            return;
-        }
-
-        (_spec, _created, _spent, _result, _delivered) = (spec, record.Created, record.Spent, record.Result, record.Result);
-        _log = new TokenLog(spec.Prompt.Length);
-        _log.Append(spec.Prompt.Length, record.Unpack());
-        _log.Commit(_log.End);
-        _state = _result is not null ? SessionState.Finished : record.IsPaused ? SessionState.Paused : SessionState.Queued;
-        LogRestored(Id, _log.End, _state);
-        ExpireAfter(Rest(options.Value.FirstViewerTimeout));
-        if (_state == SessionState.Queued)
-        {
-            this.RegisterGrainTimer(GoOnAsync, new GrainTimerCreationOptions(TimeSpan.Zero, Timeout.InfiniteTimeSpan) { Interleave = true });
-        }
+        _life = new SessionLife(this, services, options.Value, time, logger);
+        await _life.RestoreAsync();
     }
 
-    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _life.StopAsync();
+
+    public async Task<bool> StartAsync(GenerationSpec spec, ReplicaId replica)
     {
-        _run.Stop();
-        return _journal.CloseAsync();
+        if (_life.Known is { } known)
+        {
+            return known.Spec.IsSameAs(spec) ? await _life.JoinStartAsync() : throw new IgptException(
+                IgptErrorCode.InvalidArgument, "operation_id: the first call with this id asked for something else: use an id once")
+            {
+                Field = "operation_id",
+            };
+        }
+
+        await _life.BeginAsync(new SessionStory(spec, time.GetUtcNow()), run => run.StartAsync(replica));
+        return true;
     }
 
-    public async Task<SessionDescription> StartAsync(GenerationSpec spec, ReplicaId replica)
+    public async Task<SessionDescription> StartForkAsync(SessionOrigin origin)
     {
-        if (_spec is null)
+        if (_life.Known is not null)
         {
-            (_spec, _log, _created) = (spec, new TokenLog(spec.Prompt.Length), time.GetUtcNow());
-            try
-            {
-                await _run.StartAsync(replica);
-                await StoreFirstAsync();
-            }
-            catch
-            {
-                await ForgetAsync();
-                throw;
-            }
-
-            if (_viewers == 0 && _result is null)
-            {
-                ExpireAfter(Rest(options.Value.FirstViewerTimeout));
-            }
+            await _life.JoinStartAsync();
+        }
+        else
+        {
+            var story = new SessionRecord { Spec = origin.Spec, Created = time.GetUtcNow(), Parent = origin.Parent, Tokens = SessionRecord.Pack(origin.Tokens) };
+            await _life.BeginAsync(new SessionStory(story), run => StartBesideAsync(run, origin.Replica));
         }
 
         return Describe();
@@ -93,279 +61,154 @@ internal sealed partial class SessionGrain(
 
     public Task<SessionDescription> GetAsync() => Task.FromResult(Describe());
 
-    public async IAsyncEnumerable<SessionUpdate> ReadAsync(int fromPosition, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<SessionUpdate> ReadAsync(int fromPosition, int? rewinds = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        GenerationSpec spec = Spec;
-        if (fromPosition < spec.Prompt.Length || fromPosition > spec.EndPosition)
-        {
-            throw new IgptException(
-                IgptErrorCode.InvalidArgument,
-                $"from_position must lie between the prompt's end, {spec.Prompt.Length}, and the generation's, {spec.EndPosition}; given {fromPosition}")
-            {
-                Field = "from_position",
-            };
-        }
-
-        Enter();
+        SessionStory story = Story;
+        RequirePosition(story.Spec, fromPosition);
+        int seen = rewinds ?? story.Rewinds;
+        _life.Retention.Enter();
         try
         {
-            if (_state == SessionState.Paused)
+            if (story.State == SessionState.Paused)
             {
-                await _run.ResumeAsync();
+                await _life.Run.ResumeAsync();
             }
 
             for (int position = fromPosition; ;)
             {
-                Task changed = _log.Changed;
-                if (_log.From(position) is { Length: > 0 } tokens)
+                Task changed = story.Log.Changed;
+                _life.RequireGoingOn(seen);
+                if (story.Log.From(position) is { Length: > 0 } tokens)
                 {
                     yield return new SessionUpdate(position, tokens, null);
                     position += tokens.Length;
                 }
-                else if (_delivered is not null)
+                else if (story.Delivered is not null)
                 {
-                    yield return new SessionUpdate(position, [], _delivered);
+                    yield return new SessionUpdate(position, [], story.Delivered);
                     yield break;
                 }
                 else
                 {
-                    // Throws where it has expired, or goes on elsewhere.
-                    _ = Spec;
                     await changed.WaitAsync(cancellationToken);
                 }
             }
         }
         finally
         {
-            Leave();
+            _life.Leave(story);
         }
     }
 
-    public async Task<SessionDescription> CancelAsync()
+    public async Task<SessionDescription> ForkAsync(SessionId child, SessionBranch branch)
     {
-        _ = Spec;
-        Finish(SessionEnd.Cancelled, "");
-        await _journal.CommitAsync();
-        return Describe();
+        SessionStory story = Story;
+        story.Require(branch, "at_position");
+        int[] shared = story.Log.ToArray()[..(branch.Position - story.Spec.Prompt.Length)];
+        return await GrainFactory.GetGrain<ISessionGrain>(child.ToString()).StartForkAsync(new SessionOrigin(Id, branch.Apply(story.Spec), shared, _life.Run.Replica));
     }
 
-    public async Task<SessionDescription> PauseAsync()
+    public async Task<SessionDescription> RewindAsync(SessionBranch branch)
     {
-        _ = Spec;
-        if (_result is null)
+        SessionStory story = Story;
+        story.Require(branch, "to_position");
+        if (story.TryBegin(branch.Operation))
         {
-            // One that is paused may be about to go on.
-            _state = SessionState.Paused;
-            _run.Stop();
-            await _journal.CommitAsync();
+            LogRewound(Id, branch.Position);
+            await _life.RewindAsync(branch);
         }
 
         return Describe();
+    }
+
+    public async Task<SessionDescription> CancelAsync(string operation = "")
+    {
+        if (Story.TryBegin(operation))
+        {
+            _life.Finish(SessionEnd.Cancelled, "");
+            await _life.Journal.CommitAsync();
+        }
+
+        return Describe();
+    }
+
+    public async Task<SessionDescription> PauseAsync(string operation = "")
+    {
+        SessionStory story = Story;
+        if (story.TryBegin(operation) && story.Result is null)
+        {
+            await _life.PauseAsync();
+        }
+
+        return Describe();
+    }
+
+    public async Task<SessionDescription> ResumeAsync(string operation = "")
+    {
+        SessionStory story = Story;
+        if (story.State == SessionState.Paused && story.TryBegin(operation))
+        {
+            await _life.ResumeAsync();
+        }
+
+        return Describe();
+    }
+
+    public Task DeleteAsync()
+    {
+        LogDeleted(Id);
+        return _life.ForgetAsync();
     }
 
     public Task AbandonAsync(bool pause)
     {
-        if (_viewers > 0 || _result is not null || _spec is null)
+        if (_life.Known is not { Result: null } story || _life.Retention.Viewers > 0)
         {
             return Task.CompletedTask;
         }
 
-        if (_spec.TimeToLive == TimeSpan.Zero)
+        if (story.Spec.TimeToLive == TimeSpan.Zero)
         {
-            Finish(SessionEnd.Cancelled, "");
+            _life.Finish(SessionEnd.Cancelled, "");
             return Task.CompletedTask;
         }
 
         return pause ? PauseAsync() : Task.CompletedTask;
     }
 
-    GenerationSpec Spec => _isLost ? throw new OrleansException($"session {Id} goes on in another activation") : _spec ?? throw NotFound();
+    public Task ReceiveReminder(string reminderName, TickStatus status) => _life.TakeAlarmAsync();
 
-    IgptException NotFound()
-    {
-        DeactivateOnIdle();
-        return new IgptException(IgptErrorCode.SessionNotFound, $"no session '{Id}': it never was, has expired, or its silo was lost");
-    }
-
-    GenerationSpec ISessionOwner.Spec => Spec;
-
-    int[] ISessionOwner.Tokens => _log.ToArray();
-
-    void ISessionOwner.TakeQueued(bool isResumption)
-    {
-        _state = SessionState.Queued;
-        _spent = _spent with { Resumptions = _spent.Resumptions + (isResumption ? 1 : 0) };
-    }
-
-    void ISessionOwner.TakeLoss() => _state = SessionState.Queued;
-
-    void ISessionOwner.Fail(string message) => Finish(SessionEnd.Failed, message);
-
-    (SessionRecord Record, Action Stored) Snapshot()
-    {
-        (int end, SessionResult? result) = (_log.End, _result);
-        var record = new SessionRecord
-        {
-            Spec = Spec,
-            Tokens = _store.IsDurable ? SessionRecord.Pack(_log.ToArray()) : [],
-            IsPaused = _state == SessionState.Paused,
-            Result = result,
-            Created = _created,
-            Spent = _spent,
-        };
-        return (record, () =>
-        {
-            _delivered = result;
-            _log.Commit(end);
-        }
-        );
-    }
-
-    async Task StoreFirstAsync()
+    /// <summary>Queues it where its parent's KV rows are, else wherever there is room.</summary>
+    async Task StartBesideAsync(SessionRun run, ReplicaId? parent)
     {
         try
         {
-            await _journal.CommitAsync();
-        }
-        catch (Exception failure)
-        {
-            LogNotStored(failure, Id);
-            throw new IgptException(IgptErrorCode.StoreUnavailable, "the session cannot be stored, so it was not started: the cluster's store does not answer. Try again in a moment")
+            if (parent is { } replica)
             {
-                RetryAfter = StoreRetry,
+                await run.StartAsync(replica);
+                return;
+            }
+        }
+        catch (Exception refused) when (refused is OrleansException or TimeoutException or IgptException { RetryAfter: not null })
+        {
+            LogNotBeside(refused, Id, parent!.Value);
+        }
+
+        await run.ResumeAsync(isResumption: false);
+    }
+
+    static void RequirePosition(GenerationSpec spec, int position)
+    {
+        if (position < spec.Prompt.Length || position > spec.EndPosition)
+        {
+            throw new IgptException(
+                IgptErrorCode.InvalidArgument,
+                $"from_position must lie between the prompt's end, {spec.Prompt.Length}, and the generation's, {spec.EndPosition}; given {position}")
+            {
+                Field = "from_position",
             };
         }
     }
 
-    /// <summary>Another activation has written: the session is that one's from now on.</summary>
-    void Yield(InconsistentStateException taken)
-    {
-        LogTaken(taken, Id);
-        _isLost = true;
-        _run.Stop();
-        _log.Signal();
-        DeactivateOnIdle();
-    }
-
-    /// <summary>After a restoration. Whoever brought the activation about may have paused or ended it meanwhile.</summary>
-    Task GoOnAsync(CancellationToken cancellationToken) =>
-        _state == SessionState.Queued && _spec is not null ? _run.ReplaceAsync(new OrleansException("its silo was lost")) : Task.CompletedTask;
-
-    void ISessionOwner.Take(SessionUpdate update)
-    {
-        if (update.Result is { } result)
-        {
-            SessionTimings timings = result.Timings;
-            _spent = _spent with
-            {
-                Queue = _spent.Queue + timings.Queue,
-                Prefill = _spent.Prefill + timings.Prefill,
-                Decode = _spent.Decode + timings.Decode,
-                FirstToken = _spent.FirstToken == default ? timings.FirstToken : _spent.FirstToken,
-            };
-            Finish(result.End, result.Message);
-        }
-        else
-        {
-            bool isFirst = _log.End == Spec.Prompt.Length;
-            _state = SessionState.Running;
-            _log.Append(update.Position, update.Tokens);
-            if (isFirst || _log.End / Spec.Width > _log.CommittedEnd / Spec.Width)
-            {
-                _journal.CommitAsync().Ignore();
-            }
-            else
-            {
-                _journal.CommitWithin(options.Value.CommitInterval);
-            }
-        }
-    }
-
-    void Finish(SessionEnd end, string message)
-    {
-        if (_result is not null)
-        {
-            return;
-        }
-
-        _run.Stop();
-        _state = SessionState.Finished;
-        _result = new SessionResult(end, message, _spent);
-        _journal.CommitAsync().Ignore();
-        LogFinished(Id, end, _log.End - Spec.Prompt.Length, message);
-        if (_viewers == 0)
-        {
-            ExpireAfter(Rest(options.Value.FinishedRetention));
-        }
-    }
-
-    /// <summary>How long it is kept without viewers.</summary>
-    TimeSpan Rest(TimeSpan usual) => Spec.TimeToLive > TimeSpan.Zero ? Spec.TimeToLive : usual;
-
-    void Enter()
-    {
-        _viewers++;
-        _expires = null;
-        _expiry?.Dispose();
-    }
-
-    void Leave()
-    {
-        if (--_viewers > 0 || _spec is null || _isLost)
-        {
-            return;
-        }
-
-        if (_result is null && _spec.TimeToLive == TimeSpan.Zero)
-        {
-            Finish(SessionEnd.Cancelled, "");
-        }
-        else
-        {
-            ExpireAfter(Rest(options.Value.FinishedRetention));
-        }
-    }
-
-    void ExpireAfter(TimeSpan delay)
-    {
-        _expires = time.GetUtcNow() + delay;
-        _expiry?.Dispose();
-        _expiry = this.RegisterGrainTimer(Expire, new GrainTimerCreationOptions(delay, Timeout.InfiniteTimeSpan) { Interleave = true });
-    }
-
-    async Task Expire(CancellationToken cancellationToken)
-    {
-        if (_viewers == 0 && _spec is not null)
-        {
-            if (_result is null)
-            {
-                LogFinished(Id, SessionEnd.Expired, _log.End - Spec.Prompt.Length, "");
-            }
-
-            await ForgetAsync();
-            await _store.ClearAsync();
-        }
-    }
-
-    async Task ForgetAsync()
-    {
-        _spec = null;
-        _run.Stop();
-        _expiry?.Dispose();
-        _log.Signal();
-        DeactivateOnIdle();
-        await _journal.CloseAsync();
-    }
-
-    SessionDescription Describe() => new()
-    {
-        Id = Id,
-        Spec = Spec,
-        State = _result is not null && _delivered is null ? SessionState.Running : _state, // an end that is not stored yet may still be undone
-        Result = _delivered,
-        Position = _log.CommittedEnd,
-        Replica = _run.Replica,
-        Created = _created,
-        Expires = _expires,
-    };
+    SessionDescription Describe() => Story.Describe(Id, _life.Run.Replica, _life.Retention.Expires);
 }

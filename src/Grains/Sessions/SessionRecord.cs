@@ -31,6 +31,22 @@ internal sealed record SessionRecord
     [Id(5)]
     public SessionTimings Spent { get; init; } = new(default, default, default, default, 0);
 
+    /// <summary>The session it was forked from; null if none.</summary>
+    [Id(6)]
+    public SessionId? Parent { get; init; }
+
+    /// <summary>How often it has been rewound.</summary>
+    [Id(7)]
+    public int Rewinds { get; init; }
+
+    /// <summary>Ids of the latest operations, oldest first.</summary>
+    [Id(8)]
+    public string[] Operations { get; init; } = [];
+
+    /// <summary>When it will be forgotten (UTC); null while a viewer keeps it.</summary>
+    [Id(9)]
+    public DateTimeOffset? Expires { get; init; }
+
     /// <summary>Packs tokens.</summary>
     /// <param name="tokens">Each 0 … 65535: palettes have at most that many colours.</param>
     public static byte[] Pack(ReadOnlySpan<int> tokens)

@@ -23,6 +23,10 @@ internal interface ISessionOwner
     /// <summary>It waits for another replica.</summary>
     void TakeLoss();
 
+    /// <summary>It has waited long for another replica, and waits on: viewers are told.</summary>
+    /// <returns>False if it is not worth waiting on: it has failed.</returns>
+    bool TakeStranded(string message);
+
     /// <summary>It cannot go on.</summary>
     void Fail(string message);
 }
@@ -31,6 +35,7 @@ internal interface ISessionOwner
 internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGrainFactory grains, SessionOptions options, TimeProvider time, ILogger logger)
 {
     static readonly TimeSpan ResumeInterval = TimeSpan.FromMilliseconds(250);
+    static readonly TimeSpan StrandedInterval = TimeSpan.FromSeconds(2);
 
     CancellationTokenSource? _generation;
 
@@ -38,6 +43,7 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
     int _run;
     (int Run, Task Attempt) _resuming = (0, Task.CompletedTask);
     int _losses; // since the latest token
+    bool _isResumption; // whether what is queued next counts as taken up again
 
     /// <summary>The replica that has it; null if none does.</summary>
     internal ReplicaId? Replica { get; private set; }
@@ -45,33 +51,45 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
     /// <summary>Queues it on a replica; returns once it is queued there, and goes on in the background.</summary>
     internal Task StartAsync(ReplicaId replica) => RunOnAsync(replica, ++_run);
 
-    /// <summary>Goes on with a paused session. All who want that at a time share one attempt and its failure.</summary>
-    internal Task ResumeAsync()
+    /// <summary>Queues it on the replica with most room, and goes on in the background. All who want that at a time share one attempt and its failure.</summary>
+    /// <param name="isResumption">Whether it ran before.</param>
+    internal Task ResumeAsync(bool isResumption = true)
     {
         if (_resuming.Attempt.IsCompleted || _resuming.Run != _run)
         {
             int run = ++_run;
+            _isResumption = isResumption;
             _resuming = (run, TakeUpAsync(run));
         }
 
         return _resuming.Attempt;
     }
 
-    /// <summary>Goes on elsewhere; tries until it can, is stopped, or has tried for too long.</summary>
+    /// <summary>Goes on elsewhere.</summary>
     /// <param name="lost">What became of where it was.</param>
-    internal async Task ReplaceAsync(Exception lost)
+    internal Task ReplaceAsync(Exception lost)
     {
         _generation = null;
         if (_losses++ >= options.MaxResumptions)
         {
             owner.Fail($"lost its replica {_losses} times without a new token, the last time because: {lost.Message}");
-            return;
+            return Task.CompletedTask;
         }
 
+        owner.TakeLoss();
+        return GoOnAsync($"lost its replica ({lost.Message})", isResumption: true);
+    }
+
+    /// <summary>Tries to go on until it can, is stopped, or has tried for too long.</summary>
+    /// <param name="because">Why it must, for messages.</param>
+    /// <param name="isResumption">Whether it ran before.</param>
+    internal async Task GoOnAsync(string because, bool isResumption)
+    {
         long since = time.GetTimestamp();
         int run = _run;
         ReplicaId? left = Replica;
-        owner.TakeLoss();
+        _isResumption = isResumption;
+        bool isStranded = false;
         while (run == _run)
         {
             try
@@ -79,14 +97,19 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
                 await TakeUpAsync(run, left);
                 return;
             }
-            catch (Exception) when (run == _run && time.GetElapsedTime(since) < options.ResumeTimeout)
-            {
-                // The cluster may need a moment to see the loss and to start another replica.
-                await Task.Delay(ResumeInterval, time);
-            }
             catch (Exception exception) when (run == _run)
             {
-                owner.Fail($"lost its replica ({lost.Message}) and found no other: {exception.Message}");
+                // The cluster may need a moment to see the loss and to start another replica.
+                if (!isStranded && time.GetElapsedTime(since) >= options.ResumeTimeout)
+                {
+                    isStranded = true;
+                    if (!owner.TakeStranded($"{because} and found no other: {exception.Message}"))
+                    {
+                        return;
+                    }
+                }
+
+                await Task.Delay(isStranded ? StrandedInterval : ResumeInterval, time);
             }
         }
     }
@@ -106,11 +129,11 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
         string model = owner.Spec.Model;
         ReplicaStatus[] replicas = await grains.GetGrain<IModelGrain>(model).GetReplicasAsync();
         ReplicaStatus? chosen = ReplicaChoice.Roomiest([.. replicas.Where(replica => replica.Id != left)]) ?? ReplicaChoice.Roomiest(replicas);
-        await RunOnAsync(chosen?.Id ?? throw ReplicaChoice.NoneReady(replicas, model), run, isResumption: true);
+        await RunOnAsync(chosen?.Id ?? throw ReplicaChoice.NoneReady(replicas, model), run);
     }
 
     /// <summary>Queues the rest on a replica. Changes nothing if the session was cancelled or paused meanwhile.</summary>
-    async Task RunOnAsync(ReplicaId replica, int run, bool isResumption = false)
+    async Task RunOnAsync(ReplicaId replica, int run)
     {
         var generation = new CancellationTokenSource();
         IAsyncEnumerator<SessionUpdate> updates = grains.GetGrain<IReplicaGrain>(replica.ToString())
@@ -134,7 +157,7 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
         }
 
         (Replica, _generation) = (replica, generation);
-        owner.TakeQueued(isResumption);
+        owner.TakeQueued(_isResumption);
         FollowAsync(updates, generation).Ignore();
     }
 

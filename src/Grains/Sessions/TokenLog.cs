@@ -34,6 +34,14 @@ internal sealed class TokenLog(int start)
         _tokens.AddRange(tokens);
     }
 
+    /// <summary>Drops all tokens from a position on.</summary>
+    /// <param name="end">Raster position behind the last token kept.</param>
+    public void Truncate(int end)
+    {
+        _tokens.RemoveRange(end - start, End - end);
+        Commit(Math.Min(end, CommittedEnd));
+    }
+
     /// <summary>Lets the tokens up to a position be read.</summary>
     /// <param name="end">Raster position behind the last of them.</param>
     public void Commit(int end)

@@ -34,6 +34,7 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
         settings["Igpt:Cluster:SiloPort"] = ports[0].ToString(CultureInfo.InvariantCulture);
         settings["Igpt:Cluster:ClientPort"] = ports[1].ToString(CultureInfo.InvariantCulture);
         settings["Igpt:Cluster:ClusterId"] = Guid.NewGuid().ToString("N");
+        settings["Igpt:Store:Enabled"] = "false";
         settings["Logging:LogLevel:Default"] = "Warning";
         Console.WriteLine("IgptCluster demo: a cluster of one machine, used through gRPC as any client would.");
         var watch = Stopwatch.StartNew();
