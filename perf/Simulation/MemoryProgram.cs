@@ -54,7 +54,7 @@ internal static class MemoryProgram
             GenerationSpec spec = mix.Behind(plan.PromptTokens, new Random(firstSeed + number)) with { TimeToLive = TimeToLive };
             ISessionGrain session = gateway.Grains.GetGrain<ISessionGrain>(SessionId.New().ToString());
             await session.StartAsync(spec, await gateway.Models.ChooseReplicaAsync(spec.Model));
-            await foreach (SessionUpdate update in session.ReadAsync(spec.Prompt.Length, stop))
+            await foreach (SessionUpdate update in session.ReadAsync(spec.Prompt.Length, cancellationToken: stop))
             {
                 if (update.Position + update.Tokens.Length >= spec.Prompt.Length + plan.MadeTokens)
                 {

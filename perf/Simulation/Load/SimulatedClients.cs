@@ -102,7 +102,7 @@ internal sealed class SimulatedClients
         {
             ISessionGrain session = gateway.Grains.GetGrain<ISessionGrain>(SessionId.New().ToString());
             await session.StartAsync(spec, await gateway.Models.ChooseReplicaAsync(spec.Model));
-            await foreach (SessionUpdate update in session.ReadAsync(spec.Prompt.Length, _stop))
+            await foreach (SessionUpdate update in session.ReadAsync(spec.Prompt.Length, cancellationToken: _stop))
             {
                 long now = _cluster.Plan.Time.GetTimestamp();
                 ClientMeter meter = Meter(client);
