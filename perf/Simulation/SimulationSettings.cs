@@ -42,7 +42,7 @@ internal sealed record SimulationSettings(
             MaxWaiting = MaxWaiting,
             HostPerToken = HostPerToken,
             Dilation = dilation,
-            Time = new DilatedTimeProvider(dilation, TimeProvider.System),
+            Time = new DilatedTimeProvider(dilation: 1, TimeProvider.System),
         };
     }
 }

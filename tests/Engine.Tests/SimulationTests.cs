@@ -81,4 +81,16 @@ public sealed class SimulationTests
         real.Advance(TimeSpan.FromSeconds(100));
         Assert.Equal(2, ticks);
     }
+
+    [Fact]
+    public void ChangeDilation_ClockThatRuns_GoesOnFromWhereItIs()
+    {
+        var real = new FakeTimeProvider();
+        var time = new DilatedTimeProvider(1, real);
+        long started = time.GetTimestamp();
+        real.Advance(TimeSpan.FromSeconds(3));
+        time.ChangeDilation(10);
+        real.Advance(TimeSpan.FromSeconds(20));
+        Assert.Equal((TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30)), (time.GetElapsedTime(started), time.Real(TimeSpan.FromSeconds(3))));
+    }
 }

@@ -23,7 +23,7 @@ internal sealed record ClusterPlan
     /// <summary>What a device waits for the engine's thread, for each sequence of a step.</summary>
     public required TimeSpan HostPerToken { get; init; }
 
-    /// <summary>Seconds of this machine that make one of the simulation.</summary>
+    /// <summary>Seconds of this machine that make one of the simulation once the cluster has started.</summary>
     public required double Dilation { get; init; }
 
     /// <summary>The simulation's clock.</summary>

@@ -63,6 +63,7 @@ internal sealed class SimulatedCluster(ClusterPlan plan) : IAsyncDisposable
         {
             // Each tells all others of itself: not all at once.
             await _silos.StartSilosAsync(Math.Min(left, Wave));
+            Console.Error.WriteLine($"{_silos.Silos.Count} of {Plan.Silos + Plan.Gateways} silos have started");
         }
 
         Gateways =
@@ -72,6 +73,7 @@ internal sealed class SimulatedCluster(ClusterPlan plan) : IAsyncDisposable
                 new ModelDirectory(silo.ServiceProvider.GetRequiredService<IGrainFactory>(), silo.ServiceProvider.GetRequiredService<ClusterView>(), Plan.Time))),
         ];
         await ReadyAsync();
+        Plan.Time.ChangeDilation(Plan.Dilation);
         Replicas = [.. _replicas.OrderBy(replica => replica.Id.Index)];
     }
 

@@ -106,12 +106,15 @@ sealed class Sampler(int colours)
         }
 
         float least = _order.Bound(_divided, count);
-        (_kept, _count) = (_top, 0);
-        for (int i = 0; i < colours; i++)
+        (int[] top, float[] divided, int kept) = (_top, _divided, 0);
+        for (int i = 0; i < divided.Length; i++)
         {
-            (_top[_count], _divided[_count]) = (i, _divided[i]);
-            _count += _divided[i] >= least ? 1 : 0;
+            // Written always, kept or not: nothing for the processor to guess.
+            (top[kept], divided[kept]) = (i, divided[i]);
+            kept += divided[i] >= least ? 1 : 0;
         }
+
+        (_kept, _count) = (top, kept);
     }
 
     /// <summary>Weights relative to the greatest, which is 1. Each is a function of its own score alone.</summary>
