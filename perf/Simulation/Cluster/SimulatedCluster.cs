@@ -19,6 +19,7 @@ internal sealed class SimulatedCluster(ClusterPlan plan) : IAsyncDisposable
     readonly ConcurrentBag<SimulatedReplica> _replicas = [];
     readonly ConcurrentDictionary<string, bool> _gateways = new();
     InProcessTestCluster? _silos;
+    volatile bool _stopping;
 
     internal ClusterPlan Plan { get; } = plan;
 
@@ -42,6 +43,7 @@ internal sealed class SimulatedCluster(ClusterPlan plan) : IAsyncDisposable
     {
         if (_silos is not null)
         {
+            _stopping = true;
             await _silos.StopAllSilosAsync();
             await _silos.DisposeAsync();
         }
@@ -101,7 +103,7 @@ internal sealed class SimulatedCluster(ClusterPlan plan) : IAsyncDisposable
         });
         silo.Configure<SiloMessagingOptions>(options => (options.ResponseTimeout, options.SystemResponseTimeout) = (TimeSpan.FromMinutes(30), TimeSpan.FromMinutes(10)));
         silo.Configure<ConnectionOptions>(options => options.OpenConnectionTimeout = TimeSpan.FromMinutes(2));
-        silo.ConfigureLogging(logging => logging.ClearProviders().AddConsole().SetMinimumLevel(LogLevel.Error));
+        silo.ConfigureLogging(logging => logging.ClearProviders().AddConsole().AddFilter(level => level >= LogLevel.Error && !_stopping));
     }
 
     async Task ReadyAsync()
