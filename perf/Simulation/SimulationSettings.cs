@@ -25,6 +25,8 @@ internal sealed record SimulationSettings(
     const double ProcessorShare = 0.3;
     const double LeastDilation = 40; // a wait of a millisecond is then short
 
+    internal WorkingTimeProvider Clock { get; } = new();
+
     internal StepRoofline Roofline { get; } = new(SimulatedModel.Preset(Preset), SimulatedDevice.H200);
 
     internal SamplingSettings Sampling => new() { Temperature = 1, TopK = TopK, TopP = TopP, Seed = 0 };
@@ -42,7 +44,7 @@ internal sealed record SimulationSettings(
             MaxWaiting = MaxWaiting,
             HostPerToken = HostPerToken,
             Dilation = dilation,
-            Time = new DilatedTimeProvider(dilation: 1, TimeProvider.System),
+            Time = new DilatedTimeProvider(dilation: 1, Clock),
         };
     }
 }

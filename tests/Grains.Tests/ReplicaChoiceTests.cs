@@ -41,7 +41,7 @@ public sealed class ReplicaChoiceTests
             {
                 // Lately it was the roomier one.
                 ReplicaStatus[] known = [lately[0], lately[1] with { Running = 1 }];
-                Assert.Equal(lately[1].Id, await ReplicaChoice.ChooseAsync(cluster.Grains, known, new Random(seed)));
+                Assert.Equal(lately[1].Id, await ReplicaChoice.ChooseAsync(cluster.Grains, known, new Random(seed), TimeProvider.System));
             }
 
             gate.Release(1000);
@@ -54,7 +54,7 @@ public sealed class ReplicaChoiceTests
         await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel(), devices: 1);
         ReplicaStatus answers = (await cluster.ReadyAsync("toy", 1))[0];
         ReplicaStatus silent = answers with { Id = new ReplicaId("unknown", 0) };
-        Assert.Equal(answers.Id, await ReplicaChoice.ChooseAsync(cluster.Grains, [answers with { Running = 1 }, silent], new Random(1)));
+        Assert.Equal(answers.Id, await ReplicaChoice.ChooseAsync(cluster.Grains, [answers with { Running = 1 }, silent], new Random(1), TimeProvider.System));
     }
 
     [Fact]

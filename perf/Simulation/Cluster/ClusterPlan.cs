@@ -31,4 +31,16 @@ internal sealed record ClusterPlan
 
     /// <summary>Blocks a device's thread.</summary>
     public void Wait(TimeSpan simulated) => Thread.Sleep(Time.Real(simulated));
+
+    /// <summary>Waits until so much of the simulation's time has passed. Timers may end early by it.</summary>
+    /// <param name="started">Since when, by its clock.</param>
+    /// <param name="elapsed">How much.</param>
+    /// <param name="stop">Ends the wait; it does not throw.</param>
+    public async Task UntilAsync(long started, TimeSpan elapsed, CancellationToken stop = default)
+    {
+        while (!stop.IsCancellationRequested && elapsed - Time.GetElapsedTime(started) is var left && left > TimeSpan.Zero)
+        {
+            await Task.Delay(left, Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
 }

@@ -13,10 +13,10 @@ internal static class Phase
     /// <param name="length">What is measured, in the simulation.</param>
     internal static async Task<PhaseResult> MeasureAsync(SimulatedCluster cluster, SimulatedClients clients, TimeSpan warm, TimeSpan length)
     {
-        await Task.Delay(warm, cluster.Plan.Time);
+        await cluster.Plan.UntilAsync(cluster.Plan.Time.GetTimestamp(), warm);
         clients.Restart();
         EngineSums before = Sums(cluster);
-        (TimeSpan processor, long started, long real) = (Environment.CpuUsage.TotalTime, cluster.Plan.Time.GetTimestamp(), TimeProvider.System.GetTimestamp());
+        (TimeSpan processor, long started, long begun) = (Environment.CpuUsage.TotalTime, cluster.Plan.Time.GetTimestamp(), TimeProvider.System.GetTimestamp());
         var balance = new BalanceMeter(cluster);
         while (cluster.Plan.Time.GetElapsedTime(started) < length)
         {
@@ -25,6 +25,7 @@ internal static class Phase
         }
 
         double seconds = cluster.Plan.Time.GetElapsedTime(started).TotalSeconds;
+        double real = TimeProvider.System.GetElapsedTime(begun).TotalSeconds;
         double used = (Environment.CpuUsage.TotalTime - processor).TotalSeconds;
         EngineSums engines = Sums(cluster) - before;
         IReadOnlyList<ClientMeter> meters = clients.Meters;
@@ -33,7 +34,7 @@ internal static class Phase
         return new PhaseResult(
             cluster.Replicas.Count,
             seconds,
-            cluster.Plan.Dilation,
+            real / seconds,
             all.Tokens / seconds,
             Percentiles.Of(Histogram.Sum(meters.Select(meter => meter.FirstTokens))),
             Percentiles.Of(Histogram.Sum(meters.Select(meter => meter.Gaps))),
@@ -43,7 +44,7 @@ internal static class Phase
             counts,
             Fairness.Jain([.. counts.Select(one => (double)one.Asked)], [.. counts.Select(one => (double)(one.Finished + one.Classified))]),
             engines,
-            used / TimeProvider.System.GetElapsedTime(real).TotalSeconds / Environment.ProcessorCount,
+            used / real / Environment.ProcessorCount,
             used / seconds / cluster.Replicas.Count,
             engines.Host.TotalMicroseconds / Math.Max(1, engines.Steps),
             engines.Lost.TotalSeconds / seconds / cluster.Replicas.Count);

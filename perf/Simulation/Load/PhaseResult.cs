@@ -5,7 +5,7 @@ namespace IgptCluster.Simulation.Load;
 /// <summary>What was seen in some time of the simulation. Times are the simulation's where nothing else is said.</summary>
 /// <param name="Silos">Silos with a device.</param>
 /// <param name="Seconds">How long it was.</param>
-/// <param name="Dilation">Seconds of this machine for each of these.</param>
+/// <param name="Dilation">Seconds of this machine that passed for each of these, those included in which the simulation waited for it.</param>
 /// <param name="TokensPerSecond">Tokens that reached clients.</param>
 /// <param name="FirstToken">From the request to the first token at the client, ms.</param>
 /// <param name="Gap">From one delivery to the next of a session at the client, ms.</param>

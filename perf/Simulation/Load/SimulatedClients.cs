@@ -59,12 +59,7 @@ internal sealed class SimulatedClients
         long started = _cluster.Plan.Time.GetTimestamp();
         for (var next = TimeSpan.Zero; !_stop.IsCancellationRequested; next += TimeSpan.FromSeconds(-Math.Log(1 - random.NextDouble()) / perSecond))
         {
-            TimeSpan wait = next - _cluster.Plan.Time.GetElapsedTime(started);
-            if (wait > TimeSpan.Zero)
-            {
-                await Task.Delay(wait, _cluster.Plan.Time, _stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-
+            await _cluster.Plan.UntilAsync(started, next, _stop);
             bool isClassification = _mix.IsClassification(random);
             GenerationSpec generation = _mix.Generation(random);
             EvaluationSpec classification = RequestMix.Classification(random);

@@ -126,7 +126,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, TimeProvider time,
         IReplicaGrain replica = Replica(index);
         try
         {
-            ReplicaStatus status = await replica.GetStatusAsync().WaitAsync(AnswerTimeout, cancellationToken);
+            ReplicaStatus status = await replica.GetStatusAsync().WaitAsync(AnswerTimeout, time, cancellationToken);
 
             // Between the last comparison and telling of the replica nothing is awaited: a head that is put meanwhile either reaches
             // the replica here or finds it among the ready ones.
@@ -182,7 +182,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, TimeProvider time,
     {
         try
         {
-            string version = await Replica(index).ChangeHeadAsync(change).WaitAsync(GiveTimeout);
+            string version = await Replica(index).ChangeHeadAsync(change).WaitAsync(GiveTimeout, time);
             if (_replicas.TryGetValue(index, out ReplicaStatus? status))
             {
                 _replicas[index] = status with { HeadsVersion = version };

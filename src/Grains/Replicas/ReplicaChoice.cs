@@ -15,15 +15,16 @@ public static class ReplicaChoice
     /// <param name="grains">Reaches the replicas.</param>
     /// <param name="replicas">The model's replicas, as they were lately.</param>
     /// <param name="random">Picks the two.</param>
+    /// <param name="time">Clock for how long an answer may take.</param>
     /// <returns>Null if none is ready.</returns>
-    public static async Task<ReplicaId?> ChooseAsync(IGrainFactory grains, IReadOnlyList<ReplicaStatus> replicas, Random random)
+    public static async Task<ReplicaId?> ChooseAsync(IGrainFactory grains, IReadOnlyList<ReplicaStatus> replicas, Random random, TimeProvider time)
     {
         if (Two(replicas, random) is not { } two)
         {
             return replicas.FirstOrDefault(IsReady)?.Id;
         }
 
-        ReplicaStatus?[] now = await Task.WhenAll(NowAsync(grains, two.First), NowAsync(grains, two.Second));
+        ReplicaStatus?[] now = await Task.WhenAll(NowAsync(grains, two.First, time), NowAsync(grains, two.Second, time));
         return (BetterOfTwo([.. now.OfType<ReplicaStatus>()], random) ?? BetterOfTwo(replicas, random))?.Id;
     }
 
@@ -61,11 +62,11 @@ public static class ReplicaChoice
     }
 
     /// <summary>A replica as it is now; null where it does not answer at once, or has started afresh and has not got its heads yet.</summary>
-    static async Task<ReplicaStatus?> NowAsync(IGrainFactory grains, ReplicaStatus lately)
+    static async Task<ReplicaStatus?> NowAsync(IGrainFactory grains, ReplicaStatus lately, TimeProvider time)
     {
         try
         {
-            ReplicaStatus now = await grains.GetGrain<IReplicaGrain>(lately.Id.ToString()).GetStatusAsync().WaitAsync(AnswerTimeout);
+            ReplicaStatus now = await grains.GetGrain<IReplicaGrain>(lately.Id.ToString()).GetStatusAsync().WaitAsync(AnswerTimeout, time);
             return now.HeadsVersion.Length == 0 && lately.HeadsVersion.Length > 0 ? null : now;
         }
         catch (Exception silent) when (silent is OrleansException or TimeoutException)
