@@ -28,6 +28,13 @@ public sealed class ClusterOptions : IValidatableObject
     [Required]
     public string ClusterId { get; set; } = "igpt";
 
+    /// <summary>
+    /// How long a member whose connections stay and which says nothing at all, because it is frozen or cut off, counts as alive; 1 … 60 s, default 3 s. One that is killed is noticed
+    /// sooner. Longer where members share processors with much else: one that gets none for that long is declared dead and ends.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:01:00")]
+    public TimeSpan SilenceLimit { get; set; } = TimeSpan.FromSeconds(3);
+
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

@@ -1,0 +1,170 @@
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using IgptCluster.Chaos.Faults;
+using IgptCluster.Chaos.Nodes;
+using IgptCluster.Chaos.Report;
+using IgptCluster.Chaos.Work;
+using IgptCluster.Client;
+using IgptCluster.Protocol.V1;
+
+namespace IgptCluster.Chaos;
+
+/// <summary>Starts a cluster, learns what it gives undisturbed, disturbs it under load, and tells what became of it.</summary>
+internal sealed class ChaosProgram(ChaosSettings settings)
+{
+    const int Variants = 32;
+    const int Clients = 4;
+    static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(180);
+    static readonly TimeSpan RestLimit = TimeSpan.FromSeconds(60);
+    static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+
+    readonly Violations _violations = new();
+    int _retries;
+    int _wrongDeaths;
+    Action<Node> _restart = _ => { };
+
+    internal async Task<int> RunAsync(CancellationToken cancellationToken)
+    {
+        string folder = settings.Folder ?? Directory.CreateTempSubdirectory("igpt-chaos-").FullName;
+        Directory.CreateDirectory(folder);
+        try
+        {
+            await using var cluster = new LocalCluster(settings, folder, EndedByItself);
+            Console.WriteLine($"Starting {settings.Silos} silos and {settings.Gateways} gateways; logs in {folder}");
+            await cluster.StartAsync(cancellationToken);
+            await RunAsync(cluster, cancellationToken);
+        }
+        finally
+        {
+            if (_violations.All.Count == 0 && settings.Folder is null)
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+        }
+
+        return _violations.All.Count == 0 ? 0 : 1;
+    }
+
+    async Task RunAsync(LocalCluster cluster, CancellationToken cancellationToken)
+    {
+        IgptClient[] clients = [.. Enumerable.Range(0, Clients).Select(i => Connect(cluster, i))];
+        string load = LoadAverage();
+        Model model = (await new Models.ModelsClient(clients[0].Invoker).ListAsync(new ListModelsRequest(), cancellationToken: cancellationToken)).Models[0];
+        Variant[] variants = await LearnAsync(clients[0], Variant.Requests(model, Variants, settings), cancellationToken);
+        Console.WriteLine($"{variants.Length} requests have their undisturbed answers, of {variants.Sum(variant => variant.Reference.Sum(tokens => tokens.Length))} tokens");
+        var sessions = new SessionLoad(clients, variants, settings.Seed, _violations);
+        var unary = new UnaryLoad(clients[1], model, settings.Seed, _violations);
+        await unary.PrepareAsync();
+        var saboteur = new Saboteur(settings, cluster, sessions, clients[^1], model, _violations);
+        _restart = node => saboteur.StartAsync(node).ContinueWith(_ => { }, TaskScheduler.Default);
+        long start = Stopwatch.GetTimestamp();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        stop.CancelAfter(TimeSpan.FromMinutes(settings.Minutes));
+        Task streaming = sessions.RunAsync(settings.Sessions, stop.Token);
+        Task all = Task.WhenAll(streaming, unary.RunAsync(stop.Token), saboteur.RunAsync(stop.Token), TellAsync(sessions, streaming));
+        await EndAsync(all, sessions, stop.Token);
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        await RequireRestAsync(clients[0]);
+        var report = new ChaosReport(
+            settings, Commit(), [load, LoadAverage()], seconds, sessions.Finished, sessions.Watched, sessions.Tokens, sessions.Resumptions.Times, sessions.Resumptions.Sessions, unary.Answered, unary.Longest,
+            _retries, _wrongDeaths, Distribution.Of(saboteur.Declared), Recovery.Of(saboteur.Faults), _violations.All);
+        ChaosTables.Print(report);
+        if (settings.Json is { } file)
+        {
+            await File.WriteAllTextAsync(file, JsonSerializer.Serialize(report, Indented), CancellationToken.None);
+        }
+
+        Array.ForEach(clients, client => client.Dispose());
+    }
+
+    async Task EndAsync(Task all, SessionLoad sessions, CancellationToken stop)
+    {
+        await Task.WhenAny(all, Task.Delay(Timeout.Infinite, stop));
+        if (await Task.WhenAny(all, Task.Delay(EndLimit, CancellationToken.None)) != all)
+        {
+            _violations.Add($"{EndLimit.TotalSeconds:0} s after the last fault there are still streams: {string.Join(", ", sessions.Live.Select(track => $"{track.SessionId} at {track.Next}"))}");
+            return;
+        }
+
+        await all;
+    }
+
+    /// <summary>Each begins at another gateway.</summary>
+    IgptClient Connect(LocalCluster cluster, int number) => new(new IgptClientOptions
+    {
+        Addresses = [.. Enumerable.Range(0, cluster.Gateways.Count).Select(i => cluster.Gateways[(number + i) % cluster.Gateways.Count].Grpc)],
+        Retrying = _ => Interlocked.Increment(ref _retries),
+    });
+
+    static async Task<Variant[]> LearnAsync(IgptClient client, GenerateRequest[] requests, CancellationToken cancellationToken) => await Task.WhenAll(requests.Select(async request =>
+    {
+        List<uint>[] tokens = [.. Enumerable.Range(0, (int)Math.Max(1, request.Samples)).Select(_ => new List<uint>())];
+        await foreach (GenerateEvent happened in client.GenerateAsync(request, cancellationToken: cancellationToken))
+        {
+            tokens[happened.Sample].AddRange(happened.Tokens?.Ids ?? []);
+        }
+
+        return new Variant(request, [.. tokens.Select(one => one.ToArray())]);
+    }));
+
+    static async Task TellAsync(SessionLoad sessions, Task streaming)
+    {
+        using var tick = new PeriodicTimer(TimeSpan.FromSeconds(15));
+        while (await Task.WhenAny(tick.WaitForNextTickAsync().AsTask(), streaming) != streaming)
+        {
+            Console.WriteLine($"{DateTime.UtcNow:HH:mm:ss} {sessions.Finished} sessions ended, {sessions.Live.Count()} under way, {sessions.Tokens} tokens");
+        }
+    }
+
+    /// <summary>Nothing was done to it.</summary>
+    void EndedByItself(Node node, int code)
+    {
+        _wrongDeaths += code == 134 ? 1 : 0;
+        _violations.Add($"{node.Name} ended by itself with {code}{(code == 134 ? ": it was declared dead" : "")}");
+        _restart(node);
+    }
+
+    /// <summary>No slot is in use, and no session runs.</summary>
+    async Task RequireRestAsync(IgptClient client)
+    {
+        string left = "";
+        for (long since = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(since) < RestLimit;)
+        {
+            ClusterDescription now = await new Protocol.V1.Cluster.ClusterClient(client.Invoker).DescribeAsync(new DescribeClusterRequest());
+            var sessions = new List<Session>();
+            foreach (SessionState state in new[] { SessionState.Running, SessionState.Queued })
+            {
+                sessions.AddRange((await new Sessions.SessionsClient(client.Invoker).ListAsync(new ListSessionsRequest { State = state })).Sessions);
+            }
+
+            left = string.Join(", ", now.Replicas.Where(replica => replica.SlotsUsed + replica.Running + replica.Waiting > 0).Select(replica => $"{replica.SlotsUsed} slots of {replica.Id}")
+                .Concat(sessions.Select(session => $"session {session.SessionId} {session.State} at {session.Position}")));
+            if (left.Length == 0 && now.Replicas.Count(replica => replica.State == "ready") == settings.Silos)
+            {
+                return;
+            }
+
+            left = left.Length > 0 ? left : $"only {now.Replicas.Count(replica => replica.State == "ready")} replicas";
+            await Task.Delay(TimeSpan.FromMilliseconds(500));
+        }
+
+        _violations.Add($"after the end there is still: {left}");
+    }
+
+    // Linux tells it; elsewhere nothing does.
+    static string LoadAverage() => File.Exists("/proc/loadavg") ? string.Join(' ', File.ReadAllText("/proc/loadavg").Split(' ')[..3]) : "?";
+
+    static string Commit()
+    {
+        try
+        {
+            using Process git = Process.Start(new ProcessStartInfo("git", ["describe", "--always", "--dirty"]) { RedirectStandardOutput = true })!;
+            return git.StandardOutput.ReadToEnd().Trim();
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return "?";
+        }
+    }
+}

@@ -1,0 +1,23 @@
+namespace IgptCluster.Chaos.Faults;
+
+/// <summary>What is done to the cluster.</summary>
+internal enum FaultKind
+{
+    /// <summary>kill -9 of a silo; started again a second later.</summary>
+    SiloKilled,
+
+    /// <summary>SIGSTOP of a silo until it has been declared dead; then SIGCONT: it finds out and ends itself, and is started again.</summary>
+    SiloFrozen,
+
+    /// <summary>kill -9 of a gateway; started again a second later.</summary>
+    GatewayKilled,
+
+    /// <summary>kill -9 of the store; started again on its folder after one to three seconds.</summary>
+    StoreKilled,
+
+    /// <summary>The model is given fewer replicas, then as many as there are silos again.</summary>
+    Scaled,
+
+    /// <summary>SIGTERM of each silo and each gateway in turn, the next when the one before serves again.</summary>
+    RollingRestart,
+}

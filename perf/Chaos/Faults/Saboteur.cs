@@ -1,0 +1,279 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using IgptCluster.Chaos.Nodes;
+using IgptCluster.Chaos.Work;
+using IgptCluster.Client;
+using IgptCluster.Protocol.V1;
+
+namespace IgptCluster.Chaos.Faults;
+
+/// <summary>Does what a seeded schedule says, as long as at least one silo, and one gateway, is left that serves.</summary>
+internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, SessionLoad sessions, IgptClient client, Model model, Violations violations)
+{
+    static readonly TimeSpan RestartAfter = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan LookLimit = TimeSpan.FromSeconds(2);
+    static readonly TimeSpan DeathLimit = TimeSpan.FromSeconds(20);
+    static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(60);
+    static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
+
+    // How often each is drawn; and the least time between two.
+    static readonly (FaultKind Kind, int Weight, TimeSpan Apart)[] Plan =
+    [
+        (FaultKind.SiloKilled, 8, TimeSpan.Zero), (FaultKind.GatewayKilled, 5, TimeSpan.Zero), (FaultKind.SiloFrozen, 3, TimeSpan.FromSeconds(20)),
+        (FaultKind.StoreKilled, 3, TimeSpan.FromSeconds(40)), (FaultKind.Scaled, 2, TimeSpan.FromSeconds(20)), (FaultKind.RollingRestart, 2, TimeSpan.FromSeconds(150)),
+    ];
+
+    readonly Random _random = new(settings.Seed);
+    readonly ConcurrentQueue<Fault> _faults = new();
+    readonly ConcurrentBag<Task> _running = [];
+    readonly ConcurrentBag<double> _declared = [];
+    readonly Dictionary<FaultKind, long> _last = [];
+
+    internal IReadOnlyCollection<Fault> Faults => _faults;
+
+    /// <summary>Seconds from each freezing to the declaration of death.</summary>
+    internal IReadOnlyCollection<double> Declared => _declared;
+
+    /// <summary>Runs until told to stop, then until everything is up again.</summary>
+    internal async Task RunAsync(CancellationToken stop)
+    {
+        using var tick = new PeriodicTimer(TimeSpan.FromSeconds(Math.Max(settings.Every, 0.1)));
+        while (settings.Every > 0 && await NextAsync(tick, stop))
+        {
+            if (Draw() is { } kind)
+            {
+                _last[kind] = Stopwatch.GetTimestamp();
+                await BeginAsync(kind, stop);
+            }
+        }
+
+        await Task.WhenAll(_running);
+    }
+
+    static async Task<bool> NextAsync(PeriodicTimer tick, CancellationToken stop)
+    {
+        try
+        {
+            return await tick.WaitForNextTickAsync(stop);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    FaultKind? Draw()
+    {
+        var possible = Plan.Where(one => settings.Faults.Contains($"{one.Kind}") && !(_last.TryGetValue(one.Kind, out long last) && Stopwatch.GetElapsedTime(last) < one.Apart) && IsPossible(one.Kind)).ToList();
+        int drawn = _random.Next(Math.Max(1, possible.Sum(one => one.Weight)));
+        foreach ((FaultKind kind, int weight, _) in possible)
+        {
+            if ((drawn -= weight) < 0)
+            {
+                return kind;
+            }
+        }
+
+        return null;
+    }
+
+    bool IsPossible(FaultKind kind) => kind switch
+    {
+        FaultKind.SiloKilled or FaultKind.SiloFrozen => cluster.Store.IsUp && cluster.Silos.Count(silo => silo.IsUp) > 1,
+        FaultKind.GatewayKilled => cluster.Gateways.Count(gateway => gateway.IsUp) > 1,
+        FaultKind.RollingRestart => cluster.Store.IsUp && cluster.Silos.All(silo => silo.IsUp) && cluster.Gateways.All(gateway => gateway.IsUp),
+        _ => cluster.Store.IsUp,
+    };
+
+    /// <summary>Does it, and leaves what comes after it to the background; a rolling restart has the cluster to itself.</summary>
+    async Task BeginAsync(FaultKind kind, CancellationToken stop)
+    {
+        switch (kind)
+        {
+            case FaultKind.SiloKilled:
+                await KillAsync(kind, await PickAsync(cluster.Silos), RestartAfter);
+                break;
+            case FaultKind.GatewayKilled:
+                await KillAsync(kind, await PickAsync(cluster.Gateways), RestartAfter);
+                break;
+            case FaultKind.StoreKilled:
+                await KillAsync(kind, new Victim(cluster.Store, []), TimeSpan.FromSeconds(1 + (2 * _random.NextDouble())));
+                break;
+            case FaultKind.SiloFrozen:
+                Victim frozen = await PickAsync(cluster.Silos);
+                string? address = await AddressAsync(frozen.Node!);
+                Note(kind, frozen);
+                frozen.Node!.Freeze();
+                _running.Add(ThawAsync(frozen.Node, address));
+                break;
+            case FaultKind.Scaled:
+                Note(kind, new Victim(null, []));
+                _running.Add(ScaleAsync());
+                break;
+            case FaultKind.RollingRestart:
+                await Task.WhenAll(_running);
+                await RollAsync(stop);
+                break;
+        }
+    }
+
+    async Task<Victim> PickAsync(IReadOnlyList<Node> nodes)
+    {
+        Node[] up = [.. nodes.Where(node => node.IsUp)];
+        Node node = up[_random.Next(up.Length)];
+        return new Victim(node, node.Kind == NodeKind.Silo ? await GeneratedOnAsync(node.Name) : []);
+    }
+
+    void Note(FaultKind kind, Victim victim)
+    {
+        Track[] streaming = [.. sessions.Live.Where(track => track.IsStreaming)];
+        _faults.Enqueue(new Fault(kind, victim.Node?.Name ?? model.Name, Stopwatch.GetTimestamp(), [.. streaming.Where(victim.Sessions.Contains)], [.. streaming.Where(track => !victim.Sessions.Contains(track))]));
+        Console.WriteLine($"{DateTime.UtcNow:HH:mm:ss.fff} {kind} {victim.Node?.Name}: {streaming.Count(victim.Sessions.Contains)} of {streaming.Length} streams there");
+    }
+
+    async Task KillAsync(FaultKind kind, Victim victim, TimeSpan after)
+    {
+        Note(kind, victim);
+        await victim.Node!.KillAsync();
+        _running.Add(RestartAsync(victim.Node, after));
+    }
+
+    async Task RestartAsync(Node node, TimeSpan after)
+    {
+        await Task.Delay(after);
+        await StartAsync(node);
+    }
+
+    /// <summary>Starts a process again; one that never serves is a failure of the run, not its end.</summary>
+    internal async Task StartAsync(Node node)
+    {
+        try
+        {
+            await node.StartAsync(CancellationToken.None);
+        }
+        catch (OperationCanceledException)
+        {
+            violations.Add($"{node.Name} was started and never became ready");
+        }
+    }
+
+    async Task ThawAsync(Node node, string? address)
+    {
+        long frozen = Stopwatch.GetTimestamp();
+        bool isDead = false;
+        while (!isDead && Stopwatch.GetElapsedTime(frozen) < DeathLimit)
+        {
+            await Task.Delay(LookInterval);
+            isDead = address is null || await DescribeAsync() is { } now && now.Silos.All(silo => silo.Address != address || silo.Status == "Dead");
+        }
+
+        if (isDead && address is not null)
+        {
+            _declared.Add(Stopwatch.GetElapsedTime(frozen).TotalSeconds);
+        }
+        else if (!isDead)
+        {
+            violations.Add($"{node.Name} was frozen and not declared dead within {DeathLimit.TotalSeconds:0} s");
+        }
+
+        node.Thaw();
+        await Task.WhenAny(node.Exited, Task.Delay(EndLimit));
+        if (!node.Exited.IsCompleted || node.ExitCode != 134)
+        {
+            violations.Add($"{node.Name} was declared dead while it was frozen, and {(node.Exited.IsCompleted ? $"ended with {node.ExitCode}, not 134" : "goes on when it wakes")}");
+            await node.DisposeAsync();
+        }
+
+        await StartAsync(node);
+    }
+
+    async Task ScaleAsync()
+    {
+        var models = new Models.ModelsClient(client.Invoker);
+        try
+        {
+            await models.ScaleAsync(new ScaleModelRequest { Model = model.Name, Replicas = (uint)Math.Max(1, settings.Silos - 1) });
+            await Task.Delay(TimeSpan.FromSeconds(Math.Max(3, settings.Every)));
+            await models.ScaleAsync(new ScaleModelRequest { Model = model.Name, Replicas = 0 });
+        }
+        catch (Exception failure)
+        {
+            violations.Add($"Scale failed: {failure.Message}");
+        }
+    }
+
+    async Task RollAsync(CancellationToken stop)
+    {
+        foreach (Node node in cluster.Silos.Concat(cluster.Gateways))
+        {
+            if (stop.IsCancellationRequested)
+            {
+                return;
+            }
+
+            Note(FaultKind.RollingRestart, new Victim(node, node.Kind == NodeKind.Silo ? await GeneratedOnAsync(node.Name) : []));
+            try
+            {
+                await node.TerminateAsync(EndLimit);
+                if (node.ExitCode != 0)
+                {
+                    violations.Add($"{node.Name} was told to stop and ended with {node.ExitCode}");
+                }
+            }
+            catch (TimeoutException)
+            {
+                violations.Add($"{node.Name} was told to stop and runs on after {EndLimit.TotalSeconds:0} s");
+                await node.DisposeAsync();
+            }
+
+            await StartAsync(node);
+        }
+    }
+
+    /// <summary>Streams of the sessions that are generated on a silo, as far as the cluster tells in time.</summary>
+    async Task<HashSet<Track>> GeneratedOnAsync(string silo)
+    {
+        if (await DescribeAsync() is not { } now)
+        {
+            return [];
+        }
+
+        var replicas = now.Replicas.Where(replica => replica.Silo == silo).Select(replica => replica.Id).ToHashSet();
+        var calls = new Sessions.SessionsClient(client.Invoker);
+        DateTime end = DateTime.UtcNow + LookLimit;
+        var there = new ConcurrentBag<Track>();
+        await Task.WhenAll(sessions.Live.Where(track => track.IsStreaming).Select(async track =>
+        {
+            try
+            {
+                Session session = await calls.GetAsync(new GetSessionRequest { SessionId = track.SessionId }, deadline: end);
+                if (replicas.Contains(session.Replica) && session.State == SessionState.Running)
+                {
+                    there.Add(track);
+                }
+            }
+            catch (Grpc.Core.RpcException)
+            {
+                // It counts among the others.
+            }
+        }));
+        return [.. there];
+    }
+
+    async Task<string?> AddressAsync(Node node) => (await DescribeAsync())?.Silos.SingleOrDefault(silo => silo.Name == node.Name && silo.Status == "Active")?.Address;
+
+    async Task<ClusterDescription?> DescribeAsync()
+    {
+        try
+        {
+            return await new Protocol.V1.Cluster.ClusterClient(client.Invoker).DescribeAsync(new DescribeClusterRequest(), deadline: DateTime.UtcNow + LookLimit);
+        }
+        catch (Grpc.Core.RpcException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A process something is to be done to, and the streams of sessions that are generated there.</summary>
+    sealed record Victim(Node? Node, HashSet<Track> Sessions);
+}

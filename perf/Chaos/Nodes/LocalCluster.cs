@@ -1,0 +1,115 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+
+namespace IgptCluster.Chaos.Nodes;
+
+/// <summary>A store, silos and gateways as processes of this machine, on free loopback ports. Ended by their own handles when disposed.</summary>
+internal sealed class LocalCluster : IAsyncDisposable
+{
+    // Below those from which the system takes ports of outgoing connections, so that a process that is started again finds its own free.
+    const int FirstPort = 20_000;
+    const int PortCount = 12_000;
+
+    readonly string _id = Guid.NewGuid().ToString("N");
+    readonly HashSet<int> _ports = [];
+    readonly ChaosSettings _settings;
+    readonly string _folder;
+    readonly Action<Node, int> _endedByItself;
+
+    internal LocalCluster(ChaosSettings settings, string folder, Action<Node, int> endedByItself)
+    {
+        (_settings, _folder, _endedByItself) = (settings, folder, endedByItself);
+        int[] port = Ports(1);
+        Store = Create("store", NodeKind.Store, "Store/igpt-store.dll", ["--folder", StoreFolder, "--port", Text(port[0])], port);
+    }
+
+    internal Node Store { get; }
+
+    internal IReadOnlyList<Node> Silos { get; private set; } = [];
+
+    internal IReadOnlyList<Node> Gateways { get; private set; } = [];
+
+    string StoreFolder => Path.Combine(_folder, "store");
+
+    /// <summary>Starts all; returns when all serve.</summary>
+    internal async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await Store.StartAsync(cancellationToken);
+        using JsonDocument told = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(StoreFolder, "address.json"), cancellationToken));
+        string store = $"127.0.0.1:{told.RootElement.GetProperty("port").GetInt32()},password={await File.ReadAllTextAsync(Path.Combine(StoreFolder, "password"), cancellationToken)}";
+        Silos = [.. Enumerable.Range(1, _settings.Silos).Select(number => Silo($"silo-{number}", store))];
+        Gateways = [.. Enumerable.Range(1, _settings.Gateways).Select(number => Gateway($"gateway-{number}", store))];
+        await Task.WhenAll(Silos.Concat(Gateways).Select(node => node.StartAsync(cancellationToken)));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (Node node in Gateways.Concat(Silos).Append(Store))
+        {
+            await node.DisposeAsync();
+        }
+    }
+
+    Node Silo(string name, string store)
+    {
+        int[] ports = Ports(3);
+        return Create(
+            name,
+            NodeKind.Silo,
+            "Silo/IgptCluster.Silo.dll",
+            [
+                "--name", name, "--gateway", "false", "--model", _settings.Model, "--slots", Text(_settings.Slots), "--http", $"127.0.0.1:{ports[2]}", "--silo-port", Text(ports[0]),
+                "--client-port", Text(ports[1]), "--cluster-id", _id, "--store", store, .. _settings.SiloOptions,
+            ],
+            ports);
+    }
+
+    Node Gateway(string name, string store)
+    {
+        int[] ports = Ports(4);
+        return Create(
+            name,
+            NodeKind.Gateway,
+            "Gateway/IgptCluster.Gateway.dll",
+            [
+                $"--Igpt:Cluster:Name={name}", $"--Igpt:Listen:Grpc=127.0.0.1:{ports[3]}", $"--Igpt:Listen:Http=127.0.0.1:{ports[2]}", $"--Igpt:Cluster:SiloPort={ports[0]}",
+                $"--Igpt:Cluster:ClientPort={ports[1]}", $"--Igpt:Cluster:ClusterId={_id}", $"--Igpt:Store:Address={store}",
+            ],
+            ports);
+    }
+
+    Node Create(string name, NodeKind kind, string program, string[] arguments, int[] ports) => new(name, kind, program, arguments, ports, _folder) { EndedByItself = _endedByItself };
+
+    int[] Ports(int count)
+    {
+        int[] ports = new int[count];
+        for (int i = 0; i < count;)
+        {
+            int port = FirstPort + Random.Shared.Next(PortCount);
+            if (!_ports.Contains(port) && IsFree(port))
+            {
+                _ports.Add(ports[i++] = port);
+            }
+        }
+
+        return ports;
+    }
+
+    static bool IsFree(int port)
+    {
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            listener.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,8 @@
+namespace IgptCluster.Chaos.Nodes;
+
+internal enum NodeKind
+{
+    Store,
+    Silo,
+    Gateway,
+}
