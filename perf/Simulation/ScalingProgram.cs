@@ -37,7 +37,7 @@ internal static class ScalingProgram
 
     static async Task<ScalingResult> MeasureAsync(SimulationSettings settings, int silos, double overcommit)
     {
-        ClusterPlan plan = settings.Plan(silos);
+        SimulatedTopology plan = settings.Plan(silos);
         long started = TimeProvider.System.GetTimestamp();
         await using SimulatedCluster cluster = await SimulatedCluster.StartAsync(plan);
         double start = TimeProvider.System.GetElapsedTime(started).TotalSeconds;

@@ -32,10 +32,10 @@ internal sealed record SimulationSettings(
     internal SamplingSettings Sampling => new() { Temperature = 1, TopK = TopK, TopP = TopP, Seed = 0 };
 
     /// <summary>A cluster of some silos, slowed down so that this machine can keep up with it.</summary>
-    internal ClusterPlan Plan(int silos)
+    internal SimulatedTopology Plan(int silos)
     {
         double dilation = Dilation ?? Math.Ceiling(Math.Max(LeastDilation, silos * Capacity.TokensPerSecond(this, Slots) * HostSecondsPerToken / (ProcessorShare * Environment.ProcessorCount)));
-        return new ClusterPlan
+        return new SimulatedTopology
         {
             Silos = silos,
             Gateways = Gateways,

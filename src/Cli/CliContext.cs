@@ -1,15 +1,21 @@
+using System.Globalization;
 using Google.Protobuf;
-using Grpc.Net.Client;
+using Grpc.Core;
+using IgptCluster.Client;
 using Spectre.Console;
 
 namespace IgptCluster.Cli;
 
 /// <summary>What a command works with: the server, its outputs, and how to write to them.</summary>
-internal sealed class CliContext(GrpcChannel channel, DateTime? deadline, bool isJson, bool isQuiet, (TextWriter Out, TextWriter Error) writers, CancellationToken cancellationToken)
+internal sealed class CliContext(IgptClient client, DateTime? deadline, bool isJson, bool isQuiet, (TextWriter Out, TextWriter Error) writers, CancellationToken cancellationToken)
 {
     static readonly JsonFormatter Json = new(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true).WithFormatDefaultValues(true));
 
-    internal GrpcChannel Channel { get; } = channel;
+    /// <summary>Streams that survive lost gateways.</summary>
+    internal IgptClient Client { get; } = client;
+
+    /// <summary>What generated clients call through.</summary>
+    internal CallInvoker Invoker => Client.Invoker;
 
     /// <summary>When calls give up; null = never.</summary>
     internal DateTime? Deadline { get; } = deadline;
@@ -23,10 +29,36 @@ internal sealed class CliContext(GrpcChannel channel, DateTime? deadline, bool i
     /// <summary>Progress goes here, so that results can be piped.</summary>
     internal IAnsiConsole ErrorConsole { get; } = Console(writers.Error);
 
+    /// <summary>Tells that a call goes on elsewhere or later.</summary>
+    internal void Tell(RetryNotice notice)
+    {
+        if (IsQuiet)
+        {
+            return;
+        }
+
+        string what = notice.Failure.GetRpcStatus() is null ? "does not answer" : $"says: {notice.Failure.Status.Detail}";
+        string where = notice.Next == notice.Failed ? "" : $" at {notice.Next}";
+        ErrorConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"igpt: the gateway {notice.Failed} {what}; going on{where} in {notice.Delay.TotalSeconds:0.0} s"));
+    }
+
     internal void WriteLine(string line) => writers.Out.WriteLine(line);
 
     /// <summary>One JSON document on one line.</summary>
     internal void WriteJson(IMessage message) => writers.Out.WriteLine(Json.Format(message));
+
+    /// <summary>What was done, where the server has nothing to say but that.</summary>
+    internal void WriteDone(Google.Protobuf.WellKnownTypes.Empty answer, string done)
+    {
+        if (IsJson)
+        {
+            WriteJson(answer);
+        }
+        else
+        {
+            WriteLine(done);
+        }
+    }
 
     internal void Write(Table table) => Console(writers.Out).Write(table.Border(TableBorder.Simple));
 

@@ -8,7 +8,7 @@ internal static class Failure
 {
     /// <summary>Explains a failure.</summary>
     /// <param name="failure">What was thrown.</param>
-    /// <param name="address">The gateway that was called.</param>
+    /// <param name="address">The gateways that were called.</param>
     internal static (int Code, string Message) Explain(Exception failure, string address) => failure switch
     {
         CliException known => (known.ExitCode, known.Message),
@@ -23,6 +23,7 @@ internal static class Failure
         StatusCode.InvalidArgument or StatusCode.FailedPrecondition or StatusCode.OutOfRange => ExitCode.BadInput,
         StatusCode.ResourceExhausted when IsTooLarge(call) => ExitCode.BadInput,
         StatusCode.NotFound => ExitCode.NotFound,
+        StatusCode.Aborted or StatusCode.DataLoss => ExitCode.Incomplete,
         StatusCode.Unavailable or StatusCode.ResourceExhausted or StatusCode.DeadlineExceeded => ExitCode.Unavailable,
         StatusCode.Cancelled => ExitCode.Interrupted,
         _ => ExitCode.Unexpected,

@@ -36,4 +36,21 @@ public interface IModelGrain : IGrainWithStringKey
     /// <exception cref="IgptException">ModelNotFound; NoReplica; HeadNotFound; HeadReadOnly if it belongs to the checkpoint.</exception>
     [Alias("delete-head")]
     Task DeleteHeadAsync(string name);
+
+    /// <summary>Serves the model, or another version of it: traffic moves when that is loaded on as many replicas as wanted; the old ones finish what they have.</summary>
+    /// <param name="deployment">From where and how; its revision is not looked at.</param>
+    /// <exception cref="IgptException">NoReplica if no silo has a device; StoreUnavailable.</exception>
+    [Alias("load")]
+    Task LoadAsync(ModelDeployment deployment);
+
+    /// <summary>Stops serving the model: its replicas finish what they have.</summary>
+    /// <exception cref="IgptException">ModelNotFound, StoreUnavailable.</exception>
+    [Alias("unload")]
+    Task UnloadAsync();
+
+    /// <summary>Changes the number of replicas.</summary>
+    /// <param name="replicas">At least 1; 0: one for each device.</param>
+    /// <exception cref="IgptException">ModelNotFound, StoreUnavailable.</exception>
+    [Alias("scale")]
+    Task ScaleAsync(int replicas);
 }

@@ -4,7 +4,13 @@ namespace IgptCluster.Contracts;
 [Alias("igpt.IReplicaGrain")]
 public interface IReplicaGrain : IGrainWithStringKey
 {
-    /// <summary>The replica's load; activates it, which starts loading its weights.</summary>
+    /// <summary>Starts loading its weights, unless they are loaded or being loaded already; of whatever version that is.</summary>
+    /// <param name="deployment">From where and how.</param>
+    /// <returns>The replica's load.</returns>
+    [Alias("start")]
+    Task<ReplicaStatus> StartAsync(ModelDeployment deployment);
+
+    /// <summary>The replica's load.</summary>
     [Alias("status")]
     Task<ReplicaStatus> GetStatusAsync();
 
@@ -14,8 +20,9 @@ public interface IReplicaGrain : IGrainWithStringKey
     Task<ModelDescription> DescribeAsync();
 
     /// <summary>Takes no more work and gives its device back once what it has is done. Returns at once.</summary>
+    /// <param name="evict">Whether generations end between two steps, to go on elsewhere.</param>
     [Alias("retire")]
-    Task RetireAsync();
+    Task RetireAsync(bool evict = false);
 
     /// <summary>Which changes of put heads it has, deletions included.</summary>
     [Alias("head-stamps")]
@@ -51,8 +58,9 @@ public interface IReplicaGrain : IGrainWithStringKey
     /// <param name="session">The session it is for.</param>
     /// <param name="spec">What to generate.</param>
     /// <param name="generated">Tokens already made, after the prompt: generation goes on behind them.</param>
+    /// <param name="isReadmission">Whether another replica that was lost had taken it: then it is taken however long the queue is.</param>
     /// <param name="cancellationToken">Ends the generation.</param>
     /// <exception cref="IgptException">Overloaded, NoReplica, Draining, InvalidArgument, Unsupported: before the first update, and nothing was queued.</exception>
     [Alias("generate")]
-    IAsyncEnumerable<SessionUpdate> GenerateAsync(SessionId session, GenerationSpec spec, int[] generated, CancellationToken cancellationToken = default);
+    IAsyncEnumerable<SessionUpdate> GenerateAsync(SessionId session, GenerationSpec spec, int[] generated, bool isReadmission = false, CancellationToken cancellationToken = default);
 }

@@ -14,4 +14,7 @@ public enum ReplicaState
 
     /// <summary>Loading or the device failed.</summary>
     Faulted,
+
+    /// <summary>Nobody has started it, or not since it was lost.</summary>
+    Absent,
 }

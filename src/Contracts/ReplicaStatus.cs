@@ -63,4 +63,8 @@ public sealed record ReplicaStatus
     /// <summary>Share of its weights that is there, 0 … 1.</summary>
     [Id(14)]
     public double Loaded { get; init; } = 1;
+
+    /// <summary>Which version it was told to load (<see cref="ModelDeployment.Revision"/>).</summary>
+    [Id(15)]
+    public long Revision { get; init; }
 }

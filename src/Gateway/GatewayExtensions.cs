@@ -26,6 +26,7 @@ public static class GatewayExtensions
         services.AddOptions<GatewayOptions>().BindConfiguration("Igpt:Gateway").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<ModelDirectory>();
+        services.AddSingleton<ReplicaCalls>();
         services.AddSingleton<ImageReader>();
         services.AddSingleton<GenerationPlanner>();
         services.AddSingleton<GenerationRelay>();
@@ -33,6 +34,7 @@ public static class GatewayExtensions
         services.AddGrpc(options =>
         {
             options.Interceptors.Add<ErrorInterceptor>();
+            options.Interceptors.Add<DrainInterceptor>();
             options.MaxReceiveMessageSize = maxRequestBytes;
         });
         services.AddGrpcReflection();
@@ -58,6 +60,13 @@ public static class GatewayExtensions
         app.MapGrpcService<ClusterService>();
         app.MapGrpcHealthChecksService();
         app.MapGrpcReflectionService();
+        app.MapIgptHealth();
+    }
+
+    /// <summary>Maps what tells whether a process lives and whether it takes work.</summary>
+    /// <param name="app">The process.</param>
+    public static void MapIgptHealth(this WebApplication app)
+    {
         app.MapHealthChecks("/healthz", new HealthCheckOptions { Predicate = _ => false });
         app.MapHealthChecks("/readyz", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready") });
     }

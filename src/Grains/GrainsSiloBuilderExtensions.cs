@@ -1,6 +1,8 @@
 using IgptCluster.Grains.Placement;
 using IgptCluster.Grains.Sessions;
+using IgptCluster.Grains.Silos;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Orleans.Placement;
 using Orleans.Runtime.MembershipService.SiloMetadata;
@@ -18,10 +20,18 @@ public static class GrainsSiloBuilderExtensions
         silo.UseSiloMetadata(advertisement.ToMetadata());
         silo.Services.AddSingleton<ClusterView>();
         silo.Services.AddSingleton<SessionCatalog>();
+        silo.Services.AddSingleton<SiloDrain>();
+        silo.Services.AddSingleton<PlanWatch>();
+        silo.Services.AddHostedService(services => services.GetRequiredService<PlanWatch>());
+        silo.Services.AddHostedService<DrainAtStop>();
         silo.Services.AddPlacementFilter<DeviceSiloFilterStrategy, DeviceSiloFilter>(ServiceLifetime.Singleton);
         silo.AddPlacementDirector<LeastLoadedPlacement, LeastLoadedDirector>();
+        silo.AddPlacementDirector<OwnSiloPlacement, OwnSiloDirector>();
         silo.Services.AddOptions<SessionOptions>().BindConfiguration("Igpt:Sessions").ValidateOnStart();
         silo.Services.AddSingleton<IValidateOptions<SessionOptions>, SessionOptionsValidator>();
+        silo.Services.AddOptions<DrainOptions>().BindConfiguration("Igpt:Drain").ValidateOnStart();
+        silo.Services.AddSingleton<IValidateOptions<DrainOptions>, DrainOptionsValidator>();
+        silo.Services.AddOptions<HostOptions>().Configure<IOptions<DrainOptions>>((host, drain) => host.ShutdownTimeout = drain.Value.Budget);
         return silo;
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using IgptCluster.Contracts;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Storage;
@@ -10,6 +11,9 @@ public static class StoreExtensions
 {
     /// <summary>Sessions that nobody has touched for so long are gone: those that were never collected because their cluster ended.</summary>
     static readonly TimeSpan Retention = TimeSpan.FromDays(60);
+
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>Stores sessions and what they are to be woken for, models and heads.</summary>
     /// <param name="silo">The silo being built, or the gateway, which only looks.</param>
@@ -25,6 +29,33 @@ public static class StoreExtensions
         silo.Services.AddSingleton<IStoredSessions>(_ => new StoredSessions(address, KeyOf(clusterId, "sessions", "")));
         silo.UseRedisReminderService(redis => redis.ConfigurationOptions = Parse(address));
         return silo.AddStorage("sessions", clusterId, address, Retention).AddStorage("cluster", clusterId, address, expiry: null);
+    }
+
+    /// <summary>Waits until a store answers: it may be starting beside this process.</summary>
+    /// <param name="address">The store.</param>
+    /// <exception cref="InvalidOperationException">It does not, or takes no such password; the message has its words.</exception>
+    public static async Task RequireAsync(string address)
+    {
+        ConfigurationOptions options = Parse(address);
+        options.AbortOnConnectFail = true;
+        for (var waited = Stopwatch.StartNew(); ;)
+        {
+            try
+            {
+                await using ConnectionMultiplexer connection = await ConnectionMultiplexer.ConnectAsync(options);
+                await connection.GetDatabase().PingAsync();
+                return;
+            }
+            catch (RedisException) when (waited.Elapsed < Patience)
+            {
+                await Task.Delay(LookInterval);
+            }
+            catch (RedisException failure)
+            {
+                string where = string.Join(", ", options.EndPoints.Select(EndPointCollection.ToString));
+                throw new InvalidOperationException($"the store at {where} does not answer: {failure.Message} Start it, or give another address and password (Igpt:Store:Address, --store)", failure);
+            }
+        }
     }
 
     /// <summary>A store's address, patient with one that restarts.</summary>

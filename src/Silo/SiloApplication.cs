@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Net;
 using IgptCluster.Contracts;
 using IgptCluster.Gateway;
 using IgptCluster.Grains;
@@ -9,6 +10,7 @@ using IgptCluster.Model;
 using IgptCluster.Silo.Replicas;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using HttpProtocols = Microsoft.AspNetCore.Server.Kestrel.Core.HttpProtocols;
 
 namespace IgptCluster.Silo;
 
@@ -46,45 +48,76 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen, 
         ClusterOptions cluster = builder.Configuration.Read<ClusterOptions>("Igpt:Cluster");
         ListenOptions listen = builder.Configuration.Read<ListenOptions>("Igpt:Listen");
         StoreOptions stored = builder.Configuration.Read<StoreOptions>("Igpt:Store");
-        _ = builder.Configuration.Read<Grains.Sessions.SessionOptions>("Igpt:Sessions");
-        ReplicaOptions replicas = builder.Configuration.Read<ReplicaOptions>("Igpt");
+        ReplicaOptions replicas = ReadReplicas(builder.Configuration);
+        string[] devices = CheckModels(replicas);
+
+        // From here on something may have to be stopped again.
+        EmbeddedStore? store = stored.EmbeddedFolder(cluster.ClusterId) is { } folder ? await EmbeddedStore.StartAsync(folder) : null;
+        try
+        {
+            string? membership = stored.Address.Length > 0 ? stored.Address : null;
+            await (membership is null ? Task.CompletedTask : StoreExtensions.RequireAsync(membership));
+            var advertisement = new SiloAdvertisement(cluster.SiloName(), devices, [.. replicas.Models.Select(model => model.ServedName)]);
+            builder.UseOrleans(silo => silo.UseIgptClustering(cluster, membership).UseIgptStore(cluster.ClusterId, membership ?? store?.Address).AddIgptGrains(advertisement));
+            builder.Services.AddSingleton(TimeProvider.System);
+            builder.Services.AddSingleton<IReplicaHost>(services => new DeviceReplicaHost(
+                replicas, advertisement, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>()));
+
+            // A silo that joins another's cluster uses the store, and leaves it to the first to stop it.
+            return new SiloApplication(Listen(builder, listen), listen, cluster.PrimaryPort is null ? store : null);
+        }
+        catch
+        {
+            await (store is { IsOwn: true } ? store.StopAsync() : Task.CompletedTask);
+            throw;
+        }
+    }
+
+    /// <summary>The silo's settings; those of other parts are checked with them.</summary>
+    static ReplicaOptions ReadReplicas(ConfigurationManager configuration)
+    {
+        _ = configuration.Read<Grains.Sessions.SessionOptions>("Igpt:Sessions");
+        _ = configuration.Read<Grains.Silos.DrainOptions>("Igpt:Drain");
+        _ = configuration.Read<GatewayOptions>("Igpt:Gateway");
+        ReplicaOptions replicas = configuration.Read<ReplicaOptions>("Igpt");
         foreach (ServedCheckpoint model in replicas.Models.Count > 0 ? [] : BundledModels())
         {
             replicas.Models.Add(model);
         }
 
+        return replicas;
+    }
+
+    /// <summary>A broken folder and types that no runner has are told at once, not by the first request.</summary>
+    /// <returns>The devices that models run on.</returns>
+    static string[] CheckModels(ReplicaOptions replicas)
+    {
         string[] devices = DeviceReplicaHost.Devices(replicas);
         foreach (ServedCheckpoint model in replicas.Models)
         {
-            // A broken folder and types that no runner has are told at once, not by the first request.
             using Checkpoint check = CheckpointLoader.Open(model.Path);
             _ = devices.Select(device => RunnerChoice.For(check.Config, device, replicas.TypesOf(model))).ToArray();
         }
 
-        var advertisement = new SiloAdvertisement(cluster.SiloName(), devices, [.. replicas.Models.Select(model => model.ServedName)]);
-        EmbeddedStore? store = stored.EmbeddedFolder(cluster.ClusterId) is { } folder ? await EmbeddedStore.StartAsync(folder) : null;
-        string? membership = stored.Address.Length > 0 ? stored.Address : null;
-        builder.UseOrleans(silo => silo.UseIgptClustering(cluster, membership).UseIgptStore(cluster.ClusterId, membership ?? store?.Address).AddIgptGrains(advertisement));
-        builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<IReplicaHost>(services => new DeviceReplicaHost(
-            replicas, advertisement, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>()));
-        if (listen.Enabled)
+        return devices;
+    }
+
+    /// <summary>The process's host: with the gateway, else with what tells of its health alone.</summary>
+    static WebApplication Listen(WebApplicationBuilder builder, ListenOptions listen)
+    {
+        if (!listen.Enabled)
         {
-            builder.AddIgptGateway(listen);
-        }
-        else
-        {
-            builder.WebHost.UseSetting(WebHostDefaults.ServerUrlsKey, "http://127.0.0.1:0");
+            builder.Services.AddHealthChecks().AddCheck<SiloReadiness>("replicas", tags: ["ready"]);
+            builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPEndPoint.Parse(listen.Http), endpoint => endpoint.Protocols = HttpProtocols.Http1));
+            WebApplication silo = builder.Build();
+            silo.MapIgptHealth();
+            return silo;
         }
 
+        builder.AddIgptGateway(listen);
         WebApplication app = builder.Build();
-        if (listen.Enabled)
-        {
-            app.MapIgptGateway();
-        }
-
-        // A silo that joins another's cluster uses the store, and leaves it to the first to stop it.
-        return new SiloApplication(app, listen, cluster.PrimaryPort is null ? store : null);
+        app.MapIgptGateway();
+        return app;
     }
 
     /// <summary>Starts the silo and its replicas.</summary>

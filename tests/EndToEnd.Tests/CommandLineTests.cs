@@ -115,7 +115,7 @@ public sealed class CommandLineTests(SharedSilo silo) : IClassFixture<SharedSilo
     {
         await using ServerProcess doomed = await ServerProcess.StartSiloAsync("--model", Path.Combine(GoldenSet.RepositoryRoot(), "tests", "models", "tiny-random"));
         (int code, _, string error) = await RunAsync(
-            ["generate", "--json", "--samples", "32", "--address", doomed.GrpcAddress!.ToString()],
+            ["generate", "--json", "--samples", "32", "--retry", "1", "--address", doomed.GrpcAddress!.ToString()],
             line =>
             {
                 if (line.Contains("\"tokens\"", StringComparison.Ordinal) && !doomed.Process.HasExited)

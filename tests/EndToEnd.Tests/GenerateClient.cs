@@ -26,23 +26,28 @@ internal static class GenerateClient
 
     public static async Task<Sample[]> ReadAsync(AsyncServerStreamingCall<GenerateEvent> stream, Action<GenerateEvent>? each, CancellationToken cancellationToken)
     {
-        var samples = new SortedDictionary<uint, Sample>();
         using (stream)
         {
-            await foreach (GenerateEvent happened in stream.ResponseStream.ReadAllAsync(cancellationToken))
-            {
-                if (!samples.TryGetValue(happened.Sample, out Sample? sample))
-                {
-                    Assert.Equal(GenerateEvent.EventOneofCase.Started, happened.EventCase);
-                    samples[happened.Sample] = sample = new Sample { SessionId = happened.SessionId, Started = happened.Started };
-                }
-                else
-                {
-                    Take(sample, happened);
-                }
+            return await ReadAsync(stream.ResponseStream.ReadAllAsync(cancellationToken), each);
+        }
+    }
 
-                each?.Invoke(happened);
+    public static async Task<Sample[]> ReadAsync(IAsyncEnumerable<GenerateEvent> events, Action<GenerateEvent>? each)
+    {
+        var samples = new SortedDictionary<uint, Sample>();
+        await foreach (GenerateEvent happened in events)
+        {
+            if (!samples.TryGetValue(happened.Sample, out Sample? sample))
+            {
+                Assert.Equal(GenerateEvent.EventOneofCase.Started, happened.EventCase);
+                samples[happened.Sample] = sample = new Sample { SessionId = happened.SessionId, Started = happened.Started };
             }
+            else
+            {
+                Take(sample, happened);
+            }
+
+            each?.Invoke(happened);
         }
 
         Assert.All(samples.Values, sample => Assert.True(sample.Finished is not null, "a stream ended well without 'finished'"));

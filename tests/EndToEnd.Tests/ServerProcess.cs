@@ -41,7 +41,9 @@ internal sealed class ServerProcess : IAsyncDisposable
     public static Task<ServerProcess> StartSiloAsync(params string[] arguments)
     {
         int[] ports = FreePorts(2);
-        string cluster = Guid.NewGuid().ToString("N");
+
+        // What is in a folder belongs to one cluster: who starts again on it starts the same.
+        string cluster = Array.IndexOf(arguments, "--data") is >= 0 and var at ? Path.GetFileName(arguments[at + 1]) : Guid.NewGuid().ToString("N");
         return StartAsync(
             "Silo",
             [
@@ -113,6 +115,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     public static async Task<(int Code, string Output)> RunToEndAsync(string project, string[] arguments, string folder, params (string Name, string Value)[] environment)
     {
         var process = new Process { StartInfo = StartOf(project, arguments, folder) };
+        process.StartInfo.Environment["Igpt__Store__Enabled"] = "false";
         foreach ((string name, string value) in environment)
         {
             process.StartInfo.Environment[name] = value;

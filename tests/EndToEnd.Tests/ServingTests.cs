@@ -249,7 +249,7 @@ public sealed class ServingTests(SharedSilo silo) : IClassFixture<SharedSilo>
     }
 
     [Fact]
-    public async Task Requests_ForUnknownThings_AreNotFoundAndForUnservedOnesUnimplemented()
+    public async Task Requests_ForUnknownThings_AreNotFound()
     {
         using GrpcChannel channel = silo.Server.Connect();
         var sessions = new Sessions.SessionsClient(channel);
@@ -259,7 +259,7 @@ public sealed class ServingTests(SharedSilo silo) : IClassFixture<SharedSilo>
         RpcException session = await Assert.ThrowsAsync<RpcException>(() => sessions.GetAsync(new GetSessionRequest { SessionId = Guid.NewGuid().ToString("N") }, cancellationToken: Cancelled).ResponseAsync);
         Assert.Equal(StatusCode.NotFound, session.StatusCode);
         RpcException fork = await Assert.ThrowsAsync<RpcException>(() => sessions.ForkAsync(new ForkSessionRequest(), cancellationToken: Cancelled).ResponseAsync);
-        Assert.Equal(StatusCode.Unimplemented, fork.StatusCode);
+        Assert.Equal(StatusCode.NotFound, fork.StatusCode);
         RpcException scoring = await Assert.ThrowsAsync<RpcException>(() =>
             new ImageGpt.ImageGptClient(channel).ScoreAsync(new ScoreRequest { Model = "tiny-random-classifier", Images = { Grid(1) } }, cancellationToken: Cancelled).ResponseAsync);
         Assert.Equal(StatusCode.FailedPrecondition, scoring.StatusCode);

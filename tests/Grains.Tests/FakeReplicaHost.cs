@@ -13,24 +13,25 @@ internal sealed class FakeReplicaHost(SiloAdvertisement advertisement, FakeModel
 {
     public SiloAdvertisement Advertisement { get; } = advertisement;
 
-    public ReplicaEngine Start(ReplicaId replica)
+    public ReplicaEngine Start(ReplicaId replica, ModelDeployment deployment)
     {
         var runner = new FakeModelRunner(model.Shape, model.Slots) { BeforeStep = model.BeforeStep };
         var loop = new EngineLoop(new EngineOptions { MaxWaiting = model.MaxWaiting }, () => runner, TimeProvider.System, NullLogger.Instance);
         model.Runners.Add(runner);
-        return new ReplicaEngine(loop, "cpu", "float32", LoadAsync(loop, replica), new LoadProgress());
+        return new ReplicaEngine(loop, "cpu", "float32", LoadAsync(loop, replica, deployment), new LoadProgress());
     }
 
-    async Task<LoadedModel> LoadAsync(EngineLoop loop, ReplicaId replica)
+    async Task<LoadedModel> LoadAsync(EngineLoop loop, ReplicaId replica, ModelDeployment deployment)
     {
         ModelShape shape = await loop.StartAsync();
         await model.Loading(replica);
+        await model.LoadingFrom(deployment.Source);
         var head = new LinearHead(
             new HeadDescription("parity", Layer: 1, ["even", "odd"]), [.. Enumerable.Range(0, 2 * shape.EmbeddingSize).Select(i => i % 3 - 1f)], [0.5f, -0.5f]);
         var description = new ModelDescription
         {
             Name = replica.Model,
-            Version = "v1",
+            Version = deployment.Source.Length > 0 ? deployment.Source : "v1",
             ConfigJson = "{}",
             PreprocessorJson = "",
             ProbeLayer = 1,
@@ -60,6 +61,9 @@ internal sealed class FakeModel
     /// <summary>A replica's weights take until this ends to load.</summary>
     public Func<ReplicaId, Task> Loading { get; init; } = _ => Task.CompletedTask;
 
+    /// <summary>The same, by where they are loaded from; fails as loading would.</summary>
+    public Func<string, Task> LoadingFrom { get; init; } = _ => Task.CompletedTask;
+
     /// <summary>Runs on the engines' threads before each step.</summary>
     public Action<StepPlan> BeforeStep { get; set; } = _ => { };
 
@@ -68,6 +72,9 @@ internal sealed class FakeModel
 
     /// <summary>Where sessions are stored; null: nowhere.</summary>
     public FakeSessionStorage? Storage { get; init; }
+
+    /// <summary>Where plans and heads are stored; null: nowhere.</summary>
+    public FakeClusterStorage? ClusterStorage { get; init; }
 
     /// <summary>Every runner started, in order.</summary>
     public ConcurrentBag<FakeModelRunner> Runners { get; } = [];

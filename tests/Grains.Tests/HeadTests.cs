@@ -145,7 +145,7 @@ public sealed class HeadTests
         await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel());
         await cluster.ReadyAsync("toy", 1);
         IReplicaGrain stray = ReplicaOf(cluster, new ReplicaId("toy", 99));
-        await TestCluster.UntilAsync("its weights are loaded", async () => (await stray.GetStatusAsync()).State == ReplicaState.Ready);
+        await TestCluster.UntilAsync("its weights are loaded", async () => (await stray.StartAsync(new ModelDeployment())).State == ReplicaState.Ready);
         IgptException late = await RefusedAsync(IgptErrorCode.NoReplica, "not been given", () => ClassifyAsync(stray, "colour"));
         Assert.NotNull(late.RetryAfter);
         Assert.Equal("parity", (await ClassifyAsync(stray, "")).Head!.Name);
@@ -247,7 +247,7 @@ public sealed class HeadTests
     }
 
     /// <summary>A head whose only logit is known.</summary>
-    static HeadSpec Constant(string name, float logit) => new() { Name = name, Layer = 1, Labels = [$"{name} {logit}"], Weight = new float[Width], Bias = [logit] };
+    internal static HeadSpec Constant(string name, float logit) => new() { Name = name, Layer = 1, Labels = [$"{name} {logit}"], Weight = new float[Width], Bias = [logit] };
 
     static IModelGrain ModelOf(TestCluster cluster) => cluster.Grains.GetGrain<IModelGrain>("toy");
 

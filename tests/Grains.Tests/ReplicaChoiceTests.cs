@@ -34,7 +34,7 @@ public sealed class ReplicaChoiceTests
         ReplicaStatus[] lately = await cluster.ReadyAsync("toy", 2);
         var filled = new SessionId("filling");
         await using (IAsyncEnumerator<SessionUpdate> updates = cluster.Grains.GetGrain<IReplicaGrain>(lately[0].Id.ToString())
-            .GenerateAsync(filled, SessionCalls.Spec, [], TestCluster.Cancelled).GetAsyncEnumerator(TestCluster.Cancelled))
+            .GenerateAsync(filled, SessionCalls.Spec, [], cancellationToken: TestCluster.Cancelled).GetAsyncEnumerator(TestCluster.Cancelled))
         {
             Assert.True(await updates.MoveNextAsync());
             for (int seed = 0; seed < 10; seed++)

@@ -48,6 +48,11 @@ internal sealed class TestCluster(InProcessTestCluster cluster, int gateways) : 
                 silo.UseInMemoryReminderService();
             }
 
+            if (model.ClusterStorage is { } clusterStorage)
+            {
+                silo.Services.AddKeyedSingleton<IGrainStorage>("cluster", clusterStorage);
+            }
+
             silo.Services.AddSingleton<IReplicaHost>(new FakeReplicaHost(advertisement, model));
         });
         InProcessTestCluster cluster = builder.Build();

@@ -12,7 +12,7 @@ using Orleans.TestingHost;
 namespace IgptCluster.Simulation.Cluster;
 
 /// <summary>Real silos in this process with the product's grains, placement and directory of models, over simulated devices.</summary>
-internal sealed class SimulatedCluster(ClusterPlan plan) : IAsyncDisposable
+internal sealed class SimulatedCluster(SimulatedTopology plan) : IAsyncDisposable
 {
     const int Wave = 5;
     static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(5);
@@ -22,7 +22,7 @@ internal sealed class SimulatedCluster(ClusterPlan plan) : IAsyncDisposable
     InProcessTestCluster? _silos;
     volatile bool _stopping;
 
-    internal ClusterPlan Plan { get; } = plan;
+    internal SimulatedTopology Plan { get; } = plan;
 
     /// <summary>The engines, in the order of their replicas.</summary>
     internal IReadOnlyList<SimulatedReplica> Replicas { get; private set; } = [];
@@ -36,7 +36,7 @@ internal sealed class SimulatedCluster(ClusterPlan plan) : IAsyncDisposable
     internal string Model => Plan.Roofline.Model.Name;
 
     /// <summary>Starts the silos, and waits until each has its replica.</summary>
-    internal static async Task<SimulatedCluster> StartAsync(ClusterPlan plan)
+    internal static async Task<SimulatedCluster> StartAsync(SimulatedTopology plan)
     {
         var cluster = new SimulatedCluster(plan);
         await cluster.StartSilosAsync();

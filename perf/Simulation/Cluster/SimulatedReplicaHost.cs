@@ -10,13 +10,13 @@ namespace IgptCluster.Simulation.Cluster;
 /// <param name="advertisement">What its silo serves.</param>
 /// <param name="plan">The cluster's devices.</param>
 /// <param name="started">Told of each engine.</param>
-internal sealed class SimulatedReplicaHost(SiloAdvertisement advertisement, ClusterPlan plan, Action<SimulatedReplica> started) : IReplicaHost
+internal sealed class SimulatedReplicaHost(SiloAdvertisement advertisement, SimulatedTopology plan, Action<SimulatedReplica> started) : IReplicaHost
 {
     const int Labels = 10;
 
     public SiloAdvertisement Advertisement { get; } = advertisement;
 
-    public ReplicaEngine Start(ReplicaId replica)
+    public ReplicaEngine Start(ReplicaId replica, ModelDeployment deployment)
     {
         var runner = new MeasuredRunner(new SimulatedModelRunner(plan.Roofline, plan.Slots, plan.Time, plan.Wait), plan.HostPerToken);
         var loop = new EngineLoop(new EngineOptions { MaxWaiting = plan.MaxWaiting }, () => runner, plan.Time, NullLogger.Instance);

@@ -33,7 +33,7 @@ internal static class EvaluationCommands
                 MoreHeads = { parsed.GetValue(more) ?? [] },
                 Images = { await ImageFiles.ReadAllAsync(paths, context.CancellationToken) },
             };
-            ClassifyResponse response = await new ImageGpt.ImageGptClient(context.Channel).ClassifyAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken);
+            ClassifyResponse response = await new ImageGpt.ImageGptClient(context.Invoker).ClassifyAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken);
             if (context.IsJson)
             {
                 context.WriteJson(response);
@@ -84,7 +84,7 @@ internal static class EvaluationCommands
                 request.Layer = wanted;
             }
 
-            EmbedResponse response = await new ImageGpt.ImageGptClient(context.Channel).EmbedAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken);
+            EmbedResponse response = await new ImageGpt.ImageGptClient(context.Invoker).EmbedAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken);
             if (context.IsJson)
             {
                 context.WriteJson(response);
@@ -116,7 +116,7 @@ internal static class EvaluationCommands
                 PerToken = parsed.GetValue(perToken),
                 Images = { await ImageFiles.ReadAllAsync(paths, context.CancellationToken) },
             };
-            ScoreResponse response = await new ImageGpt.ImageGptClient(context.Channel).ScoreAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken);
+            ScoreResponse response = await new ImageGpt.ImageGptClient(context.Invoker).ScoreAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken);
             if (context.IsJson)
             {
                 context.WriteJson(response);

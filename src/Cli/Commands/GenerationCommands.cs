@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Google.Protobuf.WellKnownTypes;
 using IgptCluster.Cli.Generations;
 using IgptCluster.Protocol.V1;
@@ -11,13 +10,9 @@ internal sealed class GenerationCommands
 {
     readonly Option<string> _model = EvaluationCommands.ModelOption();
     readonly Option<uint> _samples = new("--samples") { Description = "Images to make.", DefaultValueFactory = _ => 1 };
-    readonly Option<double?> _temperature = new("--temperature") { Description = "0 = always the most likely colour; default 1." };
-    readonly Option<uint> _topK = new("--top-k") { Description = "Only the k most likely colours; 0 = all.", DefaultValueFactory = _ => 0 };
-    readonly Option<double?> _topP = new("--top-p") { Description = "Only the most likely colours up to this mass; default 1." };
-    readonly Option<ulong?> _seed = new("--seed") { Description = "The same seed gives the same image; default random, and told." };
+    readonly SamplingOptions _sampling = new();
     readonly Option<uint?> _maxNewTokens = new("--max-new-tokens") { Description = "Pixels to make at most; default to the end." };
-    readonly Option<string[]> _force = new("--force") { Description = "POSITION=TOKEN: a pixel with a given colour; can be given several times." };
-    readonly Option<double?> _ttl = new("--ttl") { Description = "Seconds the session outlives this client; default 0." };
+    readonly Option<double?> _ttl = new("--ttl") { Description = "Seconds the session outlives this client; default: it ends with it, unless it is cut off, then 300." };
     readonly Option<int> _priority = new("--priority") { Description = "Higher is served first, −100 … 100.", DefaultValueFactory = _ => 0 };
     readonly PictureOptions _pictures;
 
@@ -57,40 +52,25 @@ internal sealed class GenerationCommands
 
     void AddTo(Command command)
     {
-        foreach (System.CommandLine.Option option in (System.CommandLine.Option[])[_model, _samples, _temperature, _topK, _topP, _seed, _maxNewTokens, _force, _ttl, _priority])
+        foreach (System.CommandLine.Option option in (System.CommandLine.Option[])[_model, _samples, _maxNewTokens, _ttl, _priority])
         {
             command.Add(option);
         }
 
+        _sampling.AddTo(command);
         _pictures.AddTo(command);
     }
 
     GenerateRequest Read(ParseResult parsed)
     {
-        var sampling = new SamplingParameters { TopK = parsed.GetValue(_topK) };
         var request = new GenerateRequest
         {
             Model = parsed.GetRequiredValue(_model),
             Samples = parsed.GetValue(_samples),
-            Sampling = sampling,
+            Sampling = _sampling.Read(parsed) ?? new SamplingParameters(),
             Priority = parsed.GetValue(_priority),
-            Forced = { (parsed.GetValue(_force) ?? []).Select(Forced) },
+            Forced = { _sampling.ReadForced(parsed) },
         };
-        if (parsed.GetValue(_temperature) is { } temperature)
-        {
-            sampling.Temperature = temperature;
-        }
-
-        if (parsed.GetValue(_topP) is { } topP)
-        {
-            sampling.TopP = topP;
-        }
-
-        if (parsed.GetValue(_seed) is { } seed)
-        {
-            sampling.Seed = seed;
-        }
-
         if (parsed.GetValue(_maxNewTokens) is { } most)
         {
             request.MaxNewTokens = most;
@@ -107,16 +87,5 @@ internal sealed class GenerationCommands
     }
 
     Task<int> RunAsync(ParseResult parsed, CliContext context, GenerateRequest request) => new GenerationRun(context, _pictures.Read(parsed)).RunAsync(
-        new ImageGpt.ImageGptClient(context.Channel).Generate(request, deadline: context.Deadline, cancellationToken: context.CancellationToken),
-        (int)Math.Clamp(request.Samples, 1, 10_000));
-
-    static ForcedToken Forced(string text)
-    {
-        string[] parts = text.Split('=');
-        return parts.Length == 2
-            && uint.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out uint position)
-            && uint.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out uint token)
-                ? new ForcedToken { Position = position, Token = token }
-                : throw new CliException(ExitCode.BadInput, $"--force must be POSITION=TOKEN, two whole numbers; given '{text}'");
-    }
+        context.Client.GenerateAsync(request, context.Deadline, context.CancellationToken), (int)Math.Clamp(request.Samples, 1, 10_000));
 }

@@ -51,7 +51,7 @@ internal static class HeadCommands
     {
         try
         {
-            return await new Protocol.V1.Models.ModelsClient(context.Channel).PutHeadAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken);
+            return await new Protocol.V1.Models.ModelsClient(context.Invoker).PutHeadAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken);
         }
         catch (RpcException refused) when (refused.StatusCode is StatusCode.InvalidArgument or StatusCode.FailedPrecondition)
         {
@@ -74,15 +74,9 @@ internal static class HeadCommands
         application.SetAction(command, async (parsed, context) =>
         {
             var request = new DeleteHeadRequest { Model = parsed.GetRequiredValue(model), Head = parsed.GetRequiredValue(name) };
-            Google.Protobuf.WellKnownTypes.Empty done = await new Protocol.V1.Models.ModelsClient(context.Channel).DeleteHeadAsync(
-                request, deadline: context.Deadline, cancellationToken: context.CancellationToken);
-            if (context.IsJson)
-            {
-                context.WriteJson(done);
-                return ExitCode.Ok;
-            }
-
-            context.WriteLine($"deleted head {request.Head}");
+            context.WriteDone(
+                await new Protocol.V1.Models.ModelsClient(context.Invoker).DeleteHeadAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken),
+                $"deleted head {request.Head}");
             return ExitCode.Ok;
         });
         return command;

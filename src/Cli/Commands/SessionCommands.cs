@@ -5,7 +5,7 @@ using Spectre.Console;
 
 namespace IgptCluster.Cli.Commands;
 
-/// <summary><c>igpt sessions</c>.</summary>
+/// <summary><c>igpt sessions</c>: what there is; <see cref="SessionChangeCommands"/> does something to it.</summary>
 internal static class SessionCommands
 {
     internal static Command Create(CliApplication application)
@@ -16,11 +16,12 @@ internal static class SessionCommands
         var get = new Command("get", "One session.") { id };
         application.SetAction(get, async (parsed, context) => Show(context, await Client(context).GetAsync(
             new GetSessionRequest { SessionId = parsed.GetRequiredValue(id) }, deadline: context.Deadline, cancellationToken: context.CancellationToken)));
-        Argument<string> doomed = SessionArgument();
-        var cancel = new Command("cancel", "Ends a session; a finished one stays as it is.") { doomed };
-        application.SetAction(cancel, async (parsed, context) => Show(context, await Client(context).CancelAsync(
-            new CancelSessionRequest { SessionId = parsed.GetRequiredValue(doomed) }, deadline: context.Deadline, cancellationToken: context.CancellationToken)));
-        var command = new Command("sessions", "Long-running generations.") { list, get, Attach(application), cancel };
+        var command = new Command("sessions", "Long-running generations.") { list, get, Attach(application) };
+        foreach (Command change in SessionChangeCommands.Create(application))
+        {
+            command.Add(change);
+        }
+
         application.SetAction(command, ListAsync);
         return command;
     }
@@ -35,8 +36,7 @@ internal static class SessionCommands
         application.SetAction(command, (parsed, context) =>
         {
             var request = new AttachRequest { SessionId = parsed.GetRequiredValue(id), FromPosition = parsed.GetValue(from) };
-            return new GenerationRun(context, pictures.Read(parsed)).RunAsync(
-                Client(context).Attach(request, deadline: context.Deadline, cancellationToken: context.CancellationToken), samples: 1);
+            return new GenerationRun(context, pictures.Read(parsed)).RunAsync(context.Client.AttachAsync(request, context.Deadline, context.CancellationToken), samples: 1);
         });
         return command;
     }
@@ -67,7 +67,8 @@ internal static class SessionCommands
         return ExitCode.Ok;
     }
 
-    static int Show(CliContext context, Session session)
+    /// <summary>One line about a session, or all of it as JSON.</summary>
+    internal static int Show(CliContext context, Session session)
     {
         if (context.IsJson)
         {
@@ -85,7 +86,7 @@ internal static class SessionCommands
         ? $"finished ({session.Reason.ToString().ToLowerInvariant()})"
         : session.State.ToString().ToLowerInvariant();
 
-    static Argument<string> SessionArgument() => new("session") { Description = "Session id." };
+    internal static Argument<string> SessionArgument() => new("session") { Description = "Session id." };
 
-    static Sessions.SessionsClient Client(CliContext context) => new(context.Channel);
+    internal static Sessions.SessionsClient Client(CliContext context) => new(context.Invoker);
 }

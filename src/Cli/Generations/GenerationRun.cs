@@ -18,30 +18,27 @@ internal sealed class GenerationRun(CliContext context, PictureSettings pictures
     int _tokens;
 
     /// <summary>Runs the stream.</summary>
-    /// <param name="call">The call that was made.</param>
+    /// <param name="events">The stream; it goes on by itself where gateways are lost.</param>
     /// <param name="samples">Samples it must finish.</param>
-    internal async Task<int> RunAsync(AsyncServerStreamingCall<GenerateEvent> call, int samples)
+    internal async Task<int> RunAsync(IAsyncEnumerable<GenerateEvent> events, int samples)
     {
-        using (call)
+        try
         {
-            try
+            if (context.IsJson || context.IsQuiet)
             {
-                if (context.IsJson || context.IsQuiet)
-                {
-                    await FollowAsync(call, _ => { });
-                }
-                else
-                {
-                    await context.ErrorConsole.Progress()
-                        .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
-                        .StartAsync(progress => FollowAsync(call, Bars(progress)));
-                }
+                await FollowAsync(events, _ => { });
             }
-            catch (RpcException broken) when (_samples.Count > 0 && broken.StatusCode is not StatusCode.Cancelled)
+            else
             {
-                string why = broken.StatusCode == StatusCode.DeadlineExceeded ? "it took longer than --timeout" : broken.Status.Detail;
-                throw new CliException(ExitCode.Incomplete, $"the stream broke off ({why}). {HowToGoOn()}");
+                await context.ErrorConsole.Progress()
+                    .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+                    .StartAsync(progress => FollowAsync(events, Bars(progress)));
             }
+        }
+        catch (RpcException broken) when (_samples.Count > 0 && broken.StatusCode is not StatusCode.Cancelled)
+        {
+            string why = broken.StatusCode == StatusCode.DeadlineExceeded ? "it took longer than --timeout" : broken.Status.Detail;
+            throw new CliException(ExitCode.Incomplete, $"the stream broke off ({why}). {HowToGoOn()}");
         }
 
         if (_samples.Count < samples || _samples.Values.Any(sample => sample.Finished is null))
@@ -54,9 +51,9 @@ internal sealed class GenerationRun(CliContext context, PictureSettings pictures
         return Finish();
     }
 
-    async Task FollowAsync(AsyncServerStreamingCall<GenerateEvent> call, Action<GenerateEvent> show)
+    async Task FollowAsync(IAsyncEnumerable<GenerateEvent> events, Action<GenerateEvent> show)
     {
-        await foreach (GenerateEvent happened in call.ResponseStream.ReadAllAsync(context.CancellationToken))
+        await foreach (GenerateEvent happened in events.WithCancellation(context.CancellationToken))
         {
             if (context.IsJson)
             {

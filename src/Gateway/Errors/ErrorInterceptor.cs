@@ -50,7 +50,9 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
         {
             IgptException { Code: not IgptErrorCode.Internal } igpt => igpt,
             ImagingException image => new IgptException(IgptErrorCode.InvalidArgument, image.Message),
-            SiloUnavailableException or OrleansMessageRejectionException or EnumerationAbortedException =>
+
+            // Looking for a grain's place among silos of which one has just been lost ends in its own cancellation.
+            OrleansException or OperationCanceledException =>
                 new IgptException(IgptErrorCode.NoReplica, "the silo that served this was lost: try again, another may serve it") { RetryAfter = LostRetry },
             TimeoutException => new IgptException(IgptErrorCode.NoReplica, "a silo did not answer in time: try again") { RetryAfter = LostRetry },
             _ => Bug(failure, context),

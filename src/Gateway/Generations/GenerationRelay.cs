@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Grpc.Core;
 using IgptCluster.Contracts;
 using IgptCluster.Gateway.Errors;
+using IgptCluster.Grains.Silos;
 using IgptCluster.Protocol.V1;
 
 namespace IgptCluster.Gateway.Generations;
@@ -11,20 +12,22 @@ namespace IgptCluster.Gateway.Generations;
 /// Carries the events of one or more sessions to one client. A channel that holds everything they can give lies between: a slow client
 /// stalls only itself, never a session's KV slot.
 /// </summary>
-internal sealed class GenerationRelay(IGrainFactory grains, TimeProvider time)
+internal sealed class GenerationRelay(IGrainFactory grains, SiloDrain drain, TimeProvider time)
 {
     // How long a session may take to be found elsewhere.
     static readonly TimeSpan LossLimit = TimeSpan.FromSeconds(60);
     static readonly TimeSpan LossInterval = TimeSpan.FromMilliseconds(250);
+    static readonly TimeSpan LeavingRetry = TimeSpan.FromSeconds(1);
 
     /// <summary>Streams sessions to their end.</summary>
     /// <param name="sessions">The sessions and how to tell them.</param>
     /// <param name="client">Where to.</param>
     /// <param name="cancellationToken">The client is gone or its deadline has passed.</param>
+    /// <exception cref="IgptException">Draining: this gateway leaves the cluster, and another can go on.</exception>
     public async Task RunAsync(
         IReadOnlyList<RelayedSession> sessions, IServerStreamWriter<GenerateEvent> client, CancellationToken cancellationToken)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, drain.StreamsEnd);
         var events = Channel.CreateBounded<GenerateEvent>(new BoundedChannelOptions(sessions.Sum(session => session.Events.MostEvents))
         {
             SingleReader = true,
@@ -33,10 +36,14 @@ internal sealed class GenerationRelay(IGrainFactory grains, TimeProvider time)
         Task reading = ReadAllAsync(sessions, events.Writer, stop.Token);
         try
         {
-            await foreach (GenerateEvent happened in events.Reader.ReadAllAsync(cancellationToken))
+            await foreach (GenerateEvent happened in events.Reader.ReadAllAsync(stop.Token))
             {
-                await client.WriteAsync(happened, cancellationToken);
+                await client.WriteAsync(happened, stop.Token);
             }
+        }
+        catch (Exception) when (drain.StreamsEnd.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw Leaving();
         }
         finally
         {
@@ -44,6 +51,9 @@ internal sealed class GenerationRelay(IGrainFactory grains, TimeProvider time)
             await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    /// <summary>What a client is told that comes, or is here, while this gateway leaves.</summary>
+    public static IgptException Leaving() => new(IgptErrorCode.Draining, "this gateway is leaving the cluster: attach again, at another gateway or when it is back") { RetryAfter = LeavingRetry };
 
     /// <summary>Checks what a stream is to carry.</summary>
     /// <param name="options">As sent; null = the defaults.</param>
@@ -93,7 +103,7 @@ internal sealed class GenerationRelay(IGrainFactory grains, TimeProvider time)
 
                 return;
             }
-            catch (Exception failure) when (failure is OrleansException or TimeoutException && !cancellationToken.IsCancellationRequested
+            catch (Exception failure) when (failure is OrleansException or TimeoutException or OperationCanceledException && !cancellationToken.IsCancellationRequested
                 && (lost is null || time.GetElapsedTime(lost.Value.Since) < LossLimit))
             {
                 lost ??= (failure, time.GetTimestamp());

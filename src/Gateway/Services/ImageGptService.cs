@@ -10,7 +10,7 @@ namespace IgptCluster.Gateway.Services;
 
 /// <summary>Classify, embed, score, generate.</summary>
 internal sealed class ImageGptService(
-    ModelDirectory models, ImageReader reader, GenerationPlanner planner, GenerationRelay relay, IGrainFactory grains) : ImageGpt.ImageGptBase
+    ModelDirectory models, ReplicaCalls replicas, ImageReader reader, GenerationPlanner planner, GenerationRelay relay, IGrainFactory grains) : ImageGpt.ImageGptBase
 {
     const uint DefaultTopK = 5;
 
@@ -23,7 +23,7 @@ internal sealed class ImageGptService(
         ServedModel model = await models.GetAsync(request.Model);
         int[][] images = await reader.ReadAllAsync(model, request.Images, context.CancellationToken);
         EvaluationResult result = await ClassifyAsync(
-            model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Classify, Head = request.Head, MoreHeads = [.. request.MoreHeads] }, context.CancellationToken);
+            model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Classify, Head = request.Head, MoreHeads = [.. request.MoreHeads], Client = Caller.Of(context) }, context.CancellationToken);
         uint shown = request.TopK == 0 ? DefaultTopK : request.TopK;
         return new ClassifyResponse { Results = { images.Select((_, image) => Classification(result, image, shown)) }, Usage = UsageOf(images) };
     }
@@ -36,7 +36,7 @@ internal sealed class ImageGptService(
         int layer = request.HasLayer ? (int)request.Layer : model.Description.ProbeLayer;
         int[][] images = await reader.ReadAllAsync(model, request.Images, context.CancellationToken);
         float[][] rows = (await EvaluateAsync(
-            model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Embed, Layer = layer }, context.CancellationToken)).Rows;
+            model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Embed, Layer = layer, Client = Caller.Of(context) }, context.CancellationToken)).Rows;
         return new EmbedResponse
         {
             Layer = (uint)layer,
@@ -54,7 +54,7 @@ internal sealed class ImageGptService(
         }
 
         int[][] images = await reader.ReadAllAsync(model, request.Images, context.CancellationToken);
-        float[][] rows = (await EvaluateAsync(model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Score }, context.CancellationToken)).Rows;
+        float[][] rows = (await EvaluateAsync(model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Score, Client = Caller.Of(context) }, context.CancellationToken)).Rows;
         return new ScoreResponse { Results = { rows.Select(row => ImageScore(row, request.PerToken)) }, Usage = UsageOf(images) };
     }
 
@@ -62,10 +62,9 @@ internal sealed class ImageGptService(
     {
         StreamOptions stream = GenerationRelay.Checked(request.Stream);
         ServedModel model = await models.GetAsync(request.Model);
-        GenerationSpec[] specs = await planner.PlanAsync(model, request, context.CancellationToken);
-        ReplicaId replica = await models.ChooseReplicaAsync(model.Description.Name);
+        GenerationSpec[] specs = await planner.PlanAsync(model, request, Caller.Of(context), context.CancellationToken);
         SessionId[] ids = Array.ConvertAll(specs, spec => SessionIds.Of(request.OperationId, spec.Sample));
-        await StartAllAsync(ids, specs, replica);
+        await StartAllAsync(ids, specs, context.CancellationToken);
         try
         {
             RelayedSession[] sessions = [.. ids.Zip(specs, (id, spec) => new RelayedSession(id, new EventSource(model, id, spec, stream, spec.Prompt.Length)))];
@@ -80,17 +79,20 @@ internal sealed class ImageGptService(
     }
 
     /// <summary>All or none; those that an earlier call with the same operation id has started stay.</summary>
-    async Task StartAllAsync(SessionId[] ids, GenerationSpec[] specs, ReplicaId replica)
+    async Task StartAllAsync(SessionId[] ids, GenerationSpec[] specs, CancellationToken cancellationToken)
     {
-        bool[] isOld = new bool[ids.Length];
+        bool[] isNew = new bool[ids.Length];
         try
         {
-            await Task.WhenAll(ids.Select(async (id, i) => isOld[i] = !await Session(id).StartAsync(specs[i], replica)));
+            await replicas.CallAsync(
+                specs[0].Model,
+                replica => Task.WhenAll(ids.Select(async (id, i) => isNew[i] |= await Session(id).StartAsync(specs[i], replica))),
+                cancellationToken);
         }
         catch
         {
             // Some may never have started, or be gone already.
-            Task ended = Task.WhenAll(ids.Where((_, i) => !isOld[i]).Select(id => Session(id).CancelAsync()));
+            Task ended = Task.WhenAll(ids.Where((_, i) => isNew[i]).Select(id => Session(id).CancelAsync()));
             await ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw;
         }
@@ -98,11 +100,8 @@ internal sealed class ImageGptService(
 
     ISessionGrain Session(SessionId id) => grains.GetGrain<ISessionGrain>(id.ToString());
 
-    async Task<EvaluationResult> EvaluateAsync(ServedModel model, EvaluationSpec spec, CancellationToken cancellationToken)
-    {
-        ReplicaId replica = await models.ChooseReplicaAsync(model.Description.Name);
-        return await grains.GetGrain<IReplicaGrain>(replica.ToString()).EvaluateAsync(spec, cancellationToken);
-    }
+    Task<EvaluationResult> EvaluateAsync(ServedModel model, EvaluationSpec spec, CancellationToken cancellationToken) => replicas.CallAsync(
+        model.Description.Name, replica => grains.GetGrain<IReplicaGrain>(replica.ToString()).EvaluateAsync(spec, cancellationToken), cancellationToken);
 
     /// <summary>The replica finds the head and says which it was: heads come and go, and what this gateway knows of them may be old.</summary>
     async Task<EvaluationResult> ClassifyAsync(ServedModel model, EvaluationSpec spec, CancellationToken cancellationToken)

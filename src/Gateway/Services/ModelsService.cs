@@ -4,13 +4,16 @@ using IgptCluster.Contracts;
 using IgptCluster.Gateway.Errors;
 using IgptCluster.Gateway.Messages;
 using IgptCluster.Gateway.Models;
+using IgptCluster.Grains.Placement;
 using IgptCluster.Protocol.V1;
 
 namespace IgptCluster.Gateway.Services;
 
-/// <summary>The models the cluster serves, and their classifier heads. Answers always tell of every head put so far.</summary>
-internal sealed class ModelsService(ModelDirectory models, IGrainFactory grains) : Protocol.V1.Models.ModelsBase
+/// <summary>The models the cluster serves, how many replicas they have, and their classifier heads. Answers always tell of every head put so far.</summary>
+internal sealed class ModelsService(ModelDirectory models, IGrainFactory grains, PlanWatch plan) : Protocol.V1.Models.ModelsBase
 {
+    const uint MostReplicas = 1000;
+
     public override async Task<ListModelsResponse> List(ListModelsRequest request, ServerCallContext context) =>
         new() { Models = { await Task.WhenAll(models.Names.Select(DescribeAsync)) } };
 
@@ -33,6 +36,52 @@ internal sealed class ModelsService(ModelDirectory models, IGrainFactory grains)
         ServedModel model = await models.GetAsync(request.Model);
         await ModelOf(model).DeleteHeadAsync(request.Head);
         return new Empty();
+    }
+
+    public override async Task<Model> Load(LoadModelRequest request, ServerCallContext context)
+    {
+        Require.That(
+            request.Model.Length is > 0 and <= 128 && !request.Model.AsSpan().ContainsAny(";/"), "model", $"must be 1 … 128 characters without ';' and '/'; given '{request.Model}'");
+        Require.That(Path.IsPathFullyQualified(request.Source), "source", $"must be a checkpoint folder's full path, as the silos see it; given '{request.Source}'");
+        Require.That(request.Dtype is "" or "float32" or "bfloat16" or "int8", "dtype", $"must be float32, bfloat16, int8 or be left out; given '{request.Dtype}'");
+        Require.That(request.KvDtype is "" or "float32" or "bfloat16" or "int8", "kv_dtype", $"must be float32, bfloat16, int8 or be left out; given '{request.KvDtype}'");
+        await grains.GetGrain<IModelGrain>(request.Model).LoadAsync(new ModelDeployment
+        {
+            Source = request.Source,
+            Replicas = Replicas(request.Replicas),
+            DType = request.Dtype,
+            KvDType = request.KvDtype,
+            Version = request.Version,
+        });
+        return await DescribeNewAsync(request.Model);
+    }
+
+    public override async Task<Empty> Unload(UnloadModelRequest request, ServerCallContext context)
+    {
+        Require.That(request.Model.Length > 0, "model", "the name of the model to unload must be given; given none");
+        await grains.GetGrain<IModelGrain>(request.Model).UnloadAsync();
+        await plan.RefreshAsync();
+        return new Empty();
+    }
+
+    public override async Task<Model> Scale(ScaleModelRequest request, ServerCallContext context)
+    {
+        Require.That(request.Model.Length > 0, "model", "the name of the model to scale must be given; given none");
+        await grains.GetGrain<IModelGrain>(request.Model).ScaleAsync(Replicas(request.Replicas));
+        return await DescribeNewAsync(request.Model);
+    }
+
+    static int Replicas(uint given)
+    {
+        Require.That(given <= MostReplicas, "replicas", $"must be 1 … {MostReplicas:N0}, or 0 for one per device; given {given}");
+        return (int)given;
+    }
+
+    /// <summary>This gateway knows of what it changed itself; others within a second.</summary>
+    async Task<Model> DescribeNewAsync(string name)
+    {
+        await plan.RefreshAsync();
+        return await DescribeAsync(name);
     }
 
     IModelGrain ModelOf(ServedModel model) => grains.GetGrain<IModelGrain>(model.Description.Name);

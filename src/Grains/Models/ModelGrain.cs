@@ -1,55 +1,59 @@
 using IgptCluster.Contracts;
-using IgptCluster.Grains.Heads;
 using IgptCluster.Grains.Placement;
+using IgptCluster.Grains.Plans;
 using IgptCluster.Grains.Replicas;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Orleans.Storage;
 
 namespace IgptCluster.Grains.Models;
 
 /// <summary>
-/// Sees to it that a model has one replica per device of the silos that serve it, and knows their load. Silos that join are used
-/// at the next look; replicas of a dead silo are forgotten with it. It also holds the heads that clients put: a replica is told of as ready
-/// only once it has them all, and an activation that follows a lost one takes them from the replicas it finds.
+/// One model: how it is to be served, its replicas, its put heads. Silos that join are used at the next look; replicas of a dead silo are forgotten with it and come back elsewhere. A
+/// replica is told of as ready only once it has all heads, and an activation that follows a lost one takes them from the store and from the replicas it finds.
 /// </summary>
 [DeviceSiloFilter, KeepAlive, GrainType("igpt.model")]
-internal sealed partial class ModelGrain(ClusterView cluster, TimeProvider time, ILogger<ModelGrain> logger) : Grain, IModelGrain
+internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider services, TimeProvider time, ILogger<ModelGrain> logger) : Grain, IModelGrain
 {
-    static readonly GrainType ReplicaType = GrainType.Create("igpt.replica");
     static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
-    static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(3);
-    static readonly TimeSpan GiveTimeout = TimeSpan.FromSeconds(10);
 
-    readonly Dictionary<int, ReplicaStatus> _replicas = [];
-    readonly HeadTable _heads = new();
+    ModelHeads _heads = null!;
+    ReplicaFleet _fleet = null!;
     ModelDescription? _checkpoint;
+    Task _looking = Task.CompletedTask;
 
     string Name => this.GetPrimaryKeyString();
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
+        var store = new HeadStore(services.GetKeyedService<IGrainStorage>(PlanGrain.Storage), this.GetGrainId());
+        _heads = new ModelHeads(Name, store, time, logger);
+        _fleet = new ReplicaFleet(Name, _heads, GrainFactory, services, logger);
+        await _heads.RestoreAsync();
+
         // A predecessor may have left replicas anywhere: find them before starting others.
-        List<GrainId> active = await GrainFactory.GetGrain<IManagementGrain>(0).GetActiveGrains(ReplicaType, cancellationToken);
-        IEnumerable<ReplicaId> left = active.Select(grain => ReplicaId.Parse(grain.Key.ToString()!)).Where(replica => replica.Model == Name);
-        await Task.WhenAll(left.Select(replica => AskAsync(replica.Index, cancellationToken)));
-        await LookAsync(cancellationToken);
+        // Without the plan they would look like too many.
+        await _fleet.FindAsync(cancellationToken);
+        cluster.Plan = await GrainFactory.GetGrain<IPlanGrain>(IPlanGrain.Key).GetAsync();
+        await _fleet.LookAsync(cancellationToken);
         this.RegisterGrainTimer(LookAsync, new GrainTimerCreationOptions(LookInterval, LookInterval) { Interleave = true });
     }
 
     public Task<ReplicaStatus[]> GetReplicasAsync()
     {
-        if (_replicas.Count == 0 && cluster.Serving(Name).Count == 0)
+        if (_fleet.IsEmpty && !_fleet.IsServed)
         {
             DeactivateOnIdle();
-            throw new IgptException(IgptErrorCode.ModelNotFound, $"no silo serves a model '{Name}'; the cluster has {Known()}");
+            throw NotServed();
         }
 
-        return Task.FromResult<ReplicaStatus[]>([.. _replicas.Values.OrderBy(replica => replica.Id.Index)]);
+        return Task.FromResult(_fleet.Statuses);
     }
 
     public async Task<ModelDescription> DescribeAsync()
     {
         ReplicaStatus ready = await ReadyAsync();
-        return await Replica(ready.Id.Index).DescribeAsync();
+        return await _fleet.Replica(ready.Id.Index).DescribeAsync();
     }
 
     public async Task<HeadDescription> PutHeadAsync(HeadSpec head)
@@ -61,11 +65,10 @@ internal sealed partial class ModelGrain(ClusterView cluster, TimeProvider time,
         }
 
         RequireNotOwn(checkpoint, head.Name, "replaced: put yours under another name");
-        RequireRoom(head);
-        long revision = NextRevision();
-        long created = _heads.Find(head.Name) is { Head: not null } replaced ? replaced.Created : revision;
-        await GiveAsync(new HeadChange(head.Name, revision, created, head));
-        LogPut(Name, head.Name, head.Layer, head.Labels.Length, revision);
+        _heads.RequireRoom(head);
+        HeadChange change = _heads.Put(head);
+        await GiveAsync(change);
+        LogPut(Name, head.Name, head.Layer, head.Labels.Length, change.Revision);
         return head.ToDescription();
     }
 
@@ -73,128 +76,64 @@ internal sealed partial class ModelGrain(ClusterView cluster, TimeProvider time,
     {
         ModelDescription checkpoint = await CheckpointAsync();
         RequireNotOwn(checkpoint, name, "deleted: take it out of the checkpoint's folder and start the silo again");
-        if (_heads.Find(name) is not { Head: not null } deleted)
-        {
-            throw new IgptException(IgptErrorCode.HeadNotFound, $"model '{Name}' has no head '{name}': nothing was deleted") { Field = "head" };
-        }
-
-        long revision = NextRevision();
-        await GiveAsync(deleted with { Revision = revision, Head = null });
-        LogDeleted(Name, name, revision);
+        HeadChange change = _heads.Delete(name);
+        await GiveAsync(change);
+        LogDeleted(Name, name, change.Revision);
     }
 
+    public async Task LoadAsync(ModelDeployment deployment)
+    {
+        if (cluster.Silos.Values.All(silo => silo.Devices.Count == 0))
+        {
+            throw new IgptException(IgptErrorCode.NoReplica, "no silo with a device has joined the cluster: there is nowhere to load a model") { RetryAfter = LookInterval };
+        }
+
+        long before = cluster.Deployment(Name).Revision;
+        await SetAsync(deployment with { Revision = Math.Max(before + 1, time.GetUtcNow().ToUnixTimeMilliseconds()) });
+        LogLoading(Name, deployment.Source, deployment.Replicas);
+    }
+
+    public async Task UnloadAsync()
+    {
+        RequireServed();
+
+        // What the silos' settings serve stays known as not wanted; what was loaded is forgotten.
+        bool isOwn = cluster.Silos.Values.Any(silo => silo.Serves(Name));
+        await SetAsync(isOwn ? cluster.Deployment(Name) with { IsServed = false } : null);
+        LogUnloaded(Name);
+    }
+
+    public async Task ScaleAsync(int replicas)
+    {
+        RequireServed();
+        await SetAsync(cluster.Deployment(Name) with { Replicas = replicas });
+        LogScaled(Name, replicas);
+    }
+
+    async Task SetAsync(ModelDeployment? deployment)
+    {
+        cluster.Plan = await GrainFactory.GetGrain<IPlanGrain>(IPlanGrain.Key).SetModelAsync(Name, deployment);
+        await LookAsync(CancellationToken.None);
+    }
+
+    /// <summary>One look at a time: two would start the same replica.</summary>
     async Task LookAsync(CancellationToken cancellationToken)
     {
-        IReadOnlyDictionary<SiloAddress, SiloAdvertisement> serving = cluster.Serving(Name);
-        var alive = serving.Keys.Select(silo => silo.ToParsableString()).ToHashSet();
-        foreach (int index in _replicas.Where(replica => !alive.Contains(replica.Value.SiloAddress)).Select(replica => replica.Key).ToArray())
+        while (!_looking.IsCompleted)
         {
-            _replicas.Remove(index);
+            await _looking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
 
-        await Task.WhenAll(_replicas.Keys.ToArray().Select(index => AskAsync(index, cancellationToken)));
-        await Task.WhenAll(Surplus(serving).Select(RetireAsync));
-        int wanted = serving.Values.Sum(silo => silo.Devices.Count);
-        for (int index = 0; _replicas.Count < wanted && index < wanted; index++)
-        {
-            // One at a time: each placement sees the one before it.
-            if (!_replicas.ContainsKey(index))
-            {
-                await AskAsync(index, cancellationToken);
-            }
-        }
+        await (_looking = _fleet.LookAsync(cancellationToken));
     }
 
-    /// <summary>Replicas beyond one per device: a replica called while its silo was leaving comes up beside another's.</summary>
-    int[] Surplus(IReadOnlyDictionary<SiloAddress, SiloAdvertisement> serving) =>
-    [
-        .. serving.SelectMany(silo => _replicas
-            .Where(replica => replica.Value.SiloAddress == silo.Key.ToParsableString())
-            .Select(replica => replica.Key)
-            .Order()
-            .Skip(silo.Value.Devices.Count)),
-    ];
-
-    async Task RetireAsync(int index)
-    {
-        _replicas.Remove(index);
-        await Replica(index).RetireAsync();
-    }
-
-    async Task AskAsync(int index, CancellationToken cancellationToken)
-    {
-        IReplicaGrain replica = Replica(index);
-        try
-        {
-            ReplicaStatus status = await replica.GetStatusAsync().WaitAsync(AnswerTimeout, time, cancellationToken);
-
-            // Between the last comparison and telling of the replica nothing is awaited: a head that is put meanwhile either reaches
-            // the replica here or finds it among the ready ones.
-            while (status.State == ReplicaState.Ready && status.HeadsVersion != _heads.Version)
-            {
-                status = status with { HeadsVersion = await ExchangeHeadsAsync(replica) };
-            }
-
-            _replicas[index] = status;
-        }
-        catch (Exception exception) when (exception is not OperationCanceledException)
-        {
-            LogNoAnswer(exception, Name, index);
-            _replicas.Remove(index);
-        }
-    }
-
-    /// <summary>Brings a replica's heads and these together; both have then what either had.</summary>
-    async Task<string> ExchangeHeadsAsync(IReplicaGrain replica)
-    {
-        HeadStamp[] there = await replica.GetHeadStampsAsync();
-        foreach (string name in _heads.MissingHere(there))
-        {
-            // Found after this grain's activation was lost, or with a silo that was away.
-            if (await replica.GetHeadAsync(name) is { } change)
-            {
-                _heads.Apply(change);
-            }
-        }
-
-        // One at a time: a message has a largest size, and a head may be near it.
-        foreach (HeadChange change in _heads.MissingIn(there))
-        {
-            await replica.ChangeHeadAsync(change);
-        }
-
-        return await replica.CompleteHeadsAsync();
-    }
-
-    /// <summary>Makes a change and gives it to every ready replica; one that does not take it is not told of until it has caught up.</summary>
+    /// <summary>Makes a change of heads hold everywhere.</summary>
     async Task GiveAsync(HeadChange change)
     {
-        _heads.Apply(change);
-        int[] ready = [.. _replicas.Values.Where(replica => replica.State == ReplicaState.Ready).Select(replica => replica.Id.Index)];
-        bool[] taken = await Task.WhenAll(ready.Select(index => TryGiveAsync(index, change)));
-        if (!taken.Contains(true))
+        await _heads.ApplyAsync(change);
+        if (!await _fleet.GiveAsync(change))
         {
             throw new IgptException(IgptErrorCode.NoReplica, $"no replica of model '{Name}' has taken the change of head '{change.Name}' yet: try again") { RetryAfter = LookInterval };
-        }
-    }
-
-    async Task<bool> TryGiveAsync(int index, HeadChange change)
-    {
-        try
-        {
-            string version = await Replica(index).ChangeHeadAsync(change).WaitAsync(GiveTimeout, time);
-            if (_replicas.TryGetValue(index, out ReplicaStatus? status))
-            {
-                _replicas[index] = status with { HeadsVersion = version };
-            }
-
-            return true;
-        }
-        catch (Exception exception)
-        {
-            LogNotGiven(exception, Name, index, change.Name);
-            _replicas.Remove(index);
-            return false;
         }
     }
 
@@ -207,7 +146,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, TimeProvider time,
             return _checkpoint;
         }
 
-        ModelDescription model = await Replica(ready.Id.Index).DescribeAsync();
+        ModelDescription model = await _fleet.Replica(ready.Id.Index).DescribeAsync();
         return _checkpoint = model with { Heads = [.. model.Heads.Where(head => head.IsReadOnly)] };
     }
 
@@ -215,6 +154,20 @@ internal sealed partial class ModelGrain(ClusterView cluster, TimeProvider time,
     {
         ReplicaStatus[] replicas = await GetReplicasAsync();
         return replicas.FirstOrDefault(replica => replica.State == ReplicaState.Ready) ?? throw ReplicaChoice.NoneReady(replicas, Name);
+    }
+
+    void RequireServed()
+    {
+        if (!_fleet.IsServed)
+        {
+            throw NotServed();
+        }
+    }
+
+    IgptException NotServed()
+    {
+        string known = cluster.Models is { Count: > 0 } models ? string.Join(", ", models.Select(model => $"'{model}'")) : "no model at all";
+        return new IgptException(IgptErrorCode.ModelNotFound, $"no silo serves a model '{Name}'; the cluster has {known}") { Field = "model" };
     }
 
     void RequireNotOwn(ModelDescription checkpoint, string name, string otherwise)
@@ -225,37 +178,18 @@ internal sealed partial class ModelGrain(ClusterView cluster, TimeProvider time,
         }
     }
 
-    void RequireRoom(HeadSpec head)
-    {
-        HeadSpec[] others = [.. _heads.Heads.Where(put => put.Name != head.Name).Select(put => put.Head!)];
-        long weights = others.Sum(other => (long)other.Weight.Length) + head.Weight.Length;
-        if (others.Length >= HeadRules.MaxHeads || weights > HeadRules.MaxTotalWeights)
-        {
-            throw new IgptException(
-                IgptErrorCode.Unsupported,
-                $"model '{Name}' holds at most {HeadRules.MaxHeads:N0} put heads of {HeadRules.MaxTotalWeights:N0} weights in all; with this one {others.Length + 1:N0} and {weights:N0}: delete one first");
-        }
-    }
-
-    /// <summary>
-    /// Above every revision seen, and by the clock: an activation that follows a lost one does not give a revision again that its predecessor
-    /// gave to a replica it has not found.
-    /// </summary>
-    long NextRevision() => Math.Max(_heads.Revision + 1, time.GetUtcNow().ToUnixTimeMilliseconds());
-
-    IReplicaGrain Replica(int index) => GrainFactory.GetGrain<IReplicaGrain>(new ReplicaId(Name, index).ToString());
-
-    string Known() => cluster.Models is { Count: > 0 } models ? string.Join(", ", models.Select(model => $"'{model}'")) : "no model at all";
-
-    [LoggerMessage(1101, LogLevel.Warning, "Replica {Model}/{Index} gives no status")]
-    partial void LogNoAnswer(Exception exception, string model, int index);
-
     [LoggerMessage(1102, LogLevel.Information, "Model {Model} has head {Head} on layer {Layer} with {Labels} labels, revision {Revision}")]
     partial void LogPut(string model, string head, int layer, int labels, long revision);
 
     [LoggerMessage(1103, LogLevel.Information, "Model {Model} no longer has head {Head}, revision {Revision}")]
     partial void LogDeleted(string model, string head, long revision);
 
-    [LoggerMessage(1104, LogLevel.Warning, "Replica {Model}/{Index} has not taken the change of head {Head}")]
-    partial void LogNotGiven(Exception exception, string model, int index, string head);
+    [LoggerMessage(1107, LogLevel.Information, "Model {Model} is loaded from {Source} on {Replicas} replicas (0: one for each device)")]
+    partial void LogLoading(string model, string source, int replicas);
+
+    [LoggerMessage(1108, LogLevel.Information, "Model {Model} is not served any more")]
+    partial void LogUnloaded(string model);
+
+    [LoggerMessage(1109, LogLevel.Information, "Model {Model} is to have {Replicas} replicas (0: one for each device)")]
+    partial void LogScaled(string model, int replicas);
 }

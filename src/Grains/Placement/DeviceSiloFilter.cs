@@ -5,7 +5,7 @@ using Orleans.Runtime.Placement;
 
 namespace IgptCluster.Grains.Placement;
 
-/// <summary>Keeps a grain on silos with devices, and a replica on silos that have its model's weights: a gateway holds no state.</summary>
+/// <summary>Keeps a grain on silos with devices, and a replica on silos that have its model's weights, and either off silos that are leaving: a gateway holds no state.</summary>
 [AttributeUsage(AttributeTargets.Class)]
 public sealed class DeviceSiloFilterAttribute() : PlacementFilterAttribute(new DeviceSiloFilterStrategy());
 
@@ -30,9 +30,15 @@ internal sealed class DeviceSiloFilter(ClusterView cluster) : IPlacementFilterDi
 
     public IEnumerable<SiloAddress> Filter(PlacementFilterStrategy filterStrategy, PlacementTarget target, IEnumerable<SiloAddress> silos)
     {
-        string? model = target.InterfaceType == ReplicaInterface
-            ? ReplicaId.Parse(target.GrainIdentity.Key.ToString()!).Model
-            : null;
-        return silos.Where(silo => cluster.Advertisement(silo) is var told && (model is null ? told.Devices.Count > 0 : told.Serves(model)));
+        if (target.InterfaceType == ReplicaInterface)
+        {
+            string model = ReplicaId.Parse(target.GrainIdentity.Key.ToString()!).Model;
+            return silos.Where(silo => cluster.CanServe(cluster.Advertisement(silo), model) && !cluster.IsDraining(silo));
+        }
+
+        // What must be somewhere stays on silos that are leaving as long as there is no other.
+        SiloAddress[] fitting = [.. silos.Where(silo => cluster.Advertisement(silo).Devices.Count > 0)];
+        SiloAddress[] staying = [.. fitting.Where(silo => !cluster.IsDraining(silo))];
+        return staying.Length > 0 ? staying : fitting;
     }
 }

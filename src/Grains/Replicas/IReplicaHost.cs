@@ -9,7 +9,8 @@ public interface IReplicaHost
     Placement.SiloAdvertisement Advertisement { get; }
 
     /// <summary>Starts an engine for a replica on the device with the fewest engines. Returns at once: weights load on the engine's own thread.</summary>
-    /// <param name="replica">The replica; its model is one of this silo's.</param>
+    /// <param name="replica">The replica.</param>
+    /// <param name="deployment">From where and how; without a source its model is one of this silo's.</param>
     /// <exception cref="IgptException">ModelNotFound if it is not.</exception>
-    ReplicaEngine Start(ReplicaId replica);
+    ReplicaEngine Start(ReplicaId replica, ModelDeployment deployment);
 }

@@ -14,18 +14,16 @@ namespace IgptCluster.Grains.Replicas;
 internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails silo, ILogger<ReplicaGrain> logger) : Grain, IReplicaGrain
 {
     static readonly TimeSpan LoadingRetry = TimeSpan.FromSeconds(2);
-    static readonly TimeSpan OverloadRetry = TimeSpan.FromSeconds(1);
 
     ReplicaId _id;
     ReplicaHeads _heads = new(default);
     ReplicaEngine? _engine;
+    long _revision;
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _id = ReplicaId.Parse(this.GetPrimaryKeyString());
         _heads = new ReplicaHeads(_id);
-        _engine = host.Start(_id);
-        LogStarted(_id, _engine.Device);
         return Task.CompletedTask;
     }
 
@@ -38,14 +36,41 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         }
     }
 
+    public Task<ReplicaStatus> StartAsync(ModelDeployment deployment)
+    {
+        if (_engine is null)
+        {
+            _engine = host.Start(_id, deployment);
+            _revision = deployment.Revision;
+            LogStarted(_id, _engine.Device);
+        }
+
+        return GetStatusAsync();
+    }
+
     public Task<ReplicaStatus> GetStatusAsync()
     {
-        ReplicaEngine engine = Running;
+        if (_engine is not { } engine)
+        {
+            DeactivateOnIdle();
+            return Task.FromResult(new ReplicaStatus
+            {
+                Id = _id,
+                State = ReplicaState.Absent,
+                Message = "it has not been started",
+                Silo = silo.Name,
+                SiloAddress = silo.SiloAddress.ToParsableString(),
+                Device = "",
+                DType = "",
+                Loaded = 0,
+            });
+        }
+
         EngineStatus load = engine.Loop.Status;
         string fault = engine.Loaded.IsFaulted ? engine.Loaded.Exception.InnerException!.Message : load.Fault;
         if (engine.Loaded.IsCompletedSuccessfully && fault.Length > 0)
         {
-            // A device fault may pass: the next call finds a fresh engine. Weights that cannot be loaded stay so, and say why.
+            // A device fault may pass: the model's grain starts it afresh. Weights that cannot be loaded stay so, and say why.
             DeactivateOnIdle();
         }
 
@@ -68,6 +93,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             Running = load.Running,
             Waiting = load.Waiting,
             TokensPerSecond = load.TokensPerSecond,
+            Revision = _revision,
         });
     }
 
@@ -81,15 +107,23 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
 
     public Task<string> CompleteHeadsAsync() => Task.FromResult(_heads.Complete());
 
-    public Task RetireAsync()
+    public Task RetireAsync(bool evict = false)
     {
-        LogRetiring(_id);
-        DrainAsync().Ignore();
+        if (_engine is { } engine)
+        {
+            LogRetiring(_id);
+            DrainAsync(engine).Ignore();
+        }
+        else
+        {
+            DeactivateOnIdle();
+        }
+
         return Task.CompletedTask;
 
-        async Task DrainAsync()
+        async Task DrainAsync(ReplicaEngine engine)
         {
-            await Running.Loop.DrainAsync();
+            await engine.Loop.DrainAsync(evict);
             DeactivateOnIdle();
         }
     }
@@ -129,9 +163,9 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
     }
 
     public async IAsyncEnumerable<SessionUpdate> GenerateAsync(
-        SessionId session, GenerationSpec spec, int[] generated, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        SessionId session, GenerationSpec spec, int[] generated, bool isReadmission = false, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        Generation stream = Submit(session, spec, generated);
+        Generation stream = Submit(session, spec, generated, isReadmission);
         try
         {
             yield return new SessionUpdate(spec.Prompt.Length + generated.Length, [], null);
@@ -159,7 +193,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         }
     }
 
-    ReplicaEngine Running => _engine ?? throw new InvalidOperationException("the replica is not active");
+    ReplicaEngine Running => _engine ?? throw Absent();
 
     LoadedModel Model => Running.Loaded switch
     {
@@ -172,6 +206,12 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         },
     };
 
+    IgptException Absent()
+    {
+        DeactivateOnIdle();
+        return new IgptException(IgptErrorCode.NoReplica, $"replica {_id} has been lost and not been started again: try again, another may take it") { RetryAfter = LoadingRetry };
+    }
+
     (SequenceId Id, Task<Engine.EvaluationResult> Result) Submit(EvaluationSpec spec, int[] image, int[] layers)
     {
         var request = new EvaluationRequest
@@ -181,6 +221,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             PooledLayers = layers,
             LogProbabilities = spec.Kind == EvaluationKind.Score,
             Priority = spec.Priority,
+            Client = spec.Client,
         };
         Task<Engine.EvaluationResult>? result = null;
         Admit(() => Running.Loop.TrySubmit(request, out result));
@@ -200,7 +241,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             };
     }
 
-    Generation Submit(SessionId session, GenerationSpec spec, int[] generated)
+    Generation Submit(SessionId session, GenerationSpec spec, int[] generated, bool isReadmission)
     {
         _ = Model;
         int[] known = [.. spec.Prompt, .. generated];
@@ -219,6 +260,8 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             },
             Forced = spec.Forced.ToDictionary(pixel => pixel.Position, pixel => pixel.Token),
             Priority = spec.Priority,
+            Client = spec.Client,
+            IsReadmission = isReadmission,
         };
         Generation? stream = null;
         Admit(() => Running.Loop.TrySubmit(request, out stream));
@@ -249,9 +292,10 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         return outcome switch
         {
             SubmitOutcome.QueueFull => new IgptException(
-                IgptErrorCode.Overloaded, $"replica {_id} has {load.Waiting} sequences waiting for {load.SlotsTotal} KV slots and takes no more: try again later")
+                IgptErrorCode.Overloaded,
+                $"replica {_id} has {load.Waiting} sequences waiting for {load.SlotsTotal} KV slots, {load.TokensInFlight:N0} tokens with those it runs, and takes no more: try again later")
             {
-                RetryAfter = OverloadRetry,
+                RetryAfter = OverloadRetry(load),
             },
             SubmitOutcome.Draining => new IgptException(IgptErrorCode.Draining, $"replica {_id} is stopping: try again, another may take it")
             {
@@ -260,6 +304,9 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             _ => new IgptException(IgptErrorCode.NoReplica, $"replica {_id} has failed: {load.Fault}") { RetryAfter = LoadingRetry },
         };
     }
+
+    /// <summary>Until about half of what is in flight has been computed, 1 … 30 s.</summary>
+    static TimeSpan OverloadRetry(EngineStatus load) => TimeSpan.FromSeconds(Math.Clamp(load.TokensInFlight / Math.Max(1, load.TokensPerSecond) / 2, 1, 30));
 
     static SessionResult Result(GenerationSpec spec, GenerationResult result) => new(
         result.Reason switch

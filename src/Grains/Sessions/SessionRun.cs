@@ -44,12 +44,17 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
     (int Run, Task Attempt) _resuming = (0, Task.CompletedTask);
     int _losses; // since the latest token
     bool _isResumption; // whether what is queued next counts as taken up again
+    bool _isReadmission; // whether it was accepted before, and must not queue up again
 
     /// <summary>The replica that has it; null if none does.</summary>
     internal ReplicaId? Replica { get; private set; }
 
     /// <summary>Queues it on a replica; returns once it is queued there, and goes on in the background.</summary>
-    internal Task StartAsync(ReplicaId replica) => RunOnAsync(replica, ++_run);
+    internal Task StartAsync(ReplicaId replica)
+    {
+        _isReadmission = false;
+        return RunOnAsync(replica, ++_run);
+    }
 
     /// <summary>Queues it on the replica with most room, and goes on in the background. All who want that at a time share one attempt and its failure.</summary>
     /// <param name="isResumption">Whether it ran before.</param>
@@ -58,7 +63,7 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
         if (_resuming.Attempt.IsCompleted || _resuming.Run != _run)
         {
             int run = ++_run;
-            _isResumption = isResumption;
+            (_isResumption, _isReadmission) = (isResumption, false);
             _resuming = (run, TakeUpAsync(run));
         }
 
@@ -88,7 +93,7 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
         long since = time.GetTimestamp();
         int run = _run;
         ReplicaId? left = Replica;
-        _isResumption = isResumption;
+        (_isResumption, _isReadmission) = (isResumption, true);
         bool isStranded = false;
         while (run == _run)
         {
@@ -137,7 +142,7 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
     {
         var generation = new CancellationTokenSource();
         IAsyncEnumerator<SessionUpdate> updates = grains.GetGrain<IReplicaGrain>(replica.ToString())
-            .GenerateAsync(id, owner.Spec, owner.Tokens, generation.Token).GetAsyncEnumerator(generation.Token);
+            .GenerateAsync(id, owner.Spec, owner.Tokens, _isReadmission, generation.Token).GetAsyncEnumerator(generation.Token);
         try
         {
             await updates.MoveNextAsync();

@@ -1,3 +1,4 @@
+using IgptCluster.Contracts;
 using Orleans.Storage;
 
 namespace IgptCluster.Grains.Sessions;
@@ -14,6 +15,7 @@ internal sealed class SessionStore(IGrainStorage? storage, GrainId session)
     internal const string Name = "sessions";
 
     const string StateName = "session";
+    static readonly TimeSpan Retry = TimeSpan.FromSeconds(2);
 
     readonly GrainState<SessionRecord> _state = new(new SessionRecord());
 
@@ -21,11 +23,16 @@ internal sealed class SessionStore(IGrainStorage? storage, GrainId session)
     internal bool IsDurable => storage is not null;
 
     /// <summary>What is stored; without a spec if nothing is.</summary>
+    /// <exception cref="IgptException">StoreUnavailable.</exception>
     internal async Task<SessionRecord> ReadAsync()
     {
-        if (storage is not null)
+        try
         {
-            await storage.ReadStateAsync(StateName, session, _state);
+            await (storage?.ReadStateAsync(StateName, session, _state) ?? Task.CompletedTask);
+        }
+        catch (Exception failure) when (failure is not OrleansException)
+        {
+            throw new IgptException(IgptErrorCode.StoreUnavailable, "the cluster's store does not answer, so nothing is known of the session: try again in a moment") { RetryAfter = Retry };
         }
 
         return _state is { RecordExists: true, State: { } stored } ? stored : new SessionRecord();

@@ -36,28 +36,49 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         return count == 0 ? ["cpu"] : [.. Enumerable.Range(0, count).Select(i => $"cuda:{i}")];
     }
 
-    public ReplicaEngine Start(ReplicaId replica)
+    public ReplicaEngine Start(ReplicaId replica, ModelDeployment deployment)
     {
-        ServedCheckpoint served = options.Models.FirstOrDefault(model => model.ServedName == replica.Model)
-            ?? throw new IgptException(IgptErrorCode.ModelNotFound, $"this silo has no weights of model '{replica.Model}'");
+        ServedCheckpoint served = Checkpoint(replica.Model, deployment);
         string device = Take();
         var loaded = new TaskCompletionSource<LoadedModel>(TaskCreationOptions.RunContinuationsAsynchronously);
         var progress = new LoadProgress();
         var loop = new EngineLoop(
-            new EngineOptions { MaxBatchTokens = options.MaxBatchTokens, DecodeStretch = options.DecodeStretch, MaxWaiting = options.MaxWaiting },
-            () => Load(served, device, loaded, progress),
+            new EngineOptions { MaxBatchTokens = options.MaxBatchTokens, DecodeStretch = options.DecodeStretch, MaxWaiting = options.MaxWaiting, MaxWaitingTokens = options.MaxWaitingTokens },
+            () => Load(served, deployment.Version, device, loaded, progress),
             time,
             loggers.CreateLogger<EngineLoop>());
         return new ReplicaEngine(loop, device, options.TypesOf(served).DType, StartAsync(loop, loaded.Task, device), progress, () => Release(device));
     }
 
+    ServedCheckpoint Checkpoint(string model, ModelDeployment deployment)
+    {
+        ServedCheckpoint? own = options.Models.FirstOrDefault(one => one.ServedName == model);
+        if (deployment.Source.Length == 0 && own is null)
+        {
+            throw new IgptException(IgptErrorCode.ModelNotFound, $"this silo has no weights of model '{model}'");
+        }
+
+        return new ServedCheckpoint
+        {
+            Name = model,
+            Path = deployment.Source.Length > 0 ? deployment.Source : own!.Path,
+            DType = deployment.DType.Length > 0 ? deployment.DType : deployment.Source.Length > 0 ? null : own!.DType,
+            KvDType = deployment.KvDType.Length > 0 ? deployment.KvDType : deployment.Source.Length > 0 || deployment.DType.Length > 0 ? null : own!.KvDType,
+        };
+    }
+
     /// <summary>On the engine's thread: reads the weights and allocates the KV slots.</summary>
-    IModelRunner Load(ServedCheckpoint served, string device, TaskCompletionSource<LoadedModel> loaded, LoadProgress progress)
+    IModelRunner Load(ServedCheckpoint served, string version, string device, TaskCompletionSource<LoadedModel> loaded, LoadProgress progress)
     {
         long started = time.GetTimestamp();
         LibTorch.Prepare();
         using Checkpoint checkpoint = CheckpointLoader.Open(served.Path);
         LoadedModel model = CheckpointLoader.Describe(checkpoint, served.ServedName);
+        if (version.Length > 0 && version != model.Description.Version)
+        {
+            throw new CheckpointException($"{served.Path}: version {version} was asked for, and its files are version {model.Description.Version}");
+        }
+
         RunnerChoice choice = RunnerChoice.For(checkpoint.Config, device, options.TypesOf(served));
         int slots = options.Slots ?? SlotsFor(choice.SlotBytes);
         IModelRunner runner = choice.Create(checkpoint, slots, options.Threads, progress);
@@ -74,12 +95,23 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         try
         {
             await loop.StartAsync();
+            await WarmAsync(loop);
             return await loaded;
         }
         catch (Exception failure)
         {
             LogFailed(failure, device);
             throw;
+        }
+    }
+
+    /// <summary>One token through the network: what is made at first use is made before the first request.</summary>
+    static async Task WarmAsync(EngineLoop loop)
+    {
+        var request = new EvaluationRequest { Id = new SequenceId("warm-up"), Tokens = new[] { 0 }, PooledLayers = [0] };
+        if (loop.TrySubmit(request, out Task<Engine.EvaluationResult>? result) == SubmitOutcome.Accepted)
+        {
+            await result!;
         }
     }
 

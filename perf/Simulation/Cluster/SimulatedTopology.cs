@@ -3,7 +3,7 @@ using IgptCluster.Engine;
 namespace IgptCluster.Simulation.Cluster;
 
 /// <summary>What is simulated.</summary>
-internal sealed record ClusterPlan
+internal sealed record SimulatedTopology
 {
     /// <summary>Silos with one device each.</summary>
     public required int Silos { get; init; }

@@ -1,0 +1,142 @@
+using System.CommandLine;
+using IgptCluster.Protocol.V1;
+using Spectre.Console;
+
+namespace IgptCluster.Cli.Commands;
+
+/// <summary><c>igpt models</c>.</summary>
+internal static class ModelCommands
+{
+    const int HeadsShown = 10;
+
+    internal static Command Create(CliApplication application)
+    {
+        var list = new Command("list", "All models.");
+        application.SetAction(list, ListAsync);
+        var name = new Argument<string>("model") { Description = "Model name; default the cluster's.", DefaultValueFactory = _ => "" };
+        var get = new Command("get", "One model: its card, heads and configuration.") { name };
+        application.SetAction(get, async (parsed, context) =>
+        {
+            Model model = await Client(context).GetAsync(
+                new GetModelRequest { Model = parsed.GetRequiredValue(name) }, deadline: context.Deadline, cancellationToken: context.CancellationToken);
+            if (context.IsJson)
+            {
+                context.WriteJson(model);
+                return ExitCode.Ok;
+            }
+
+            context.WriteLine($"{model.Name} {model.Version}: {model.Width} × {model.Height} pixels, {model.Palette.Length / 3} colours, {model.Layers} layers of {model.EmbeddingSize}");
+            foreach (Head head in model.Heads)
+            {
+                context.WriteLine(HeadCommands.Describe(head));
+            }
+
+            context.WriteLine(model.Config.TrimEnd());
+            context.WriteLine(model.Card.TrimEnd());
+            return ExitCode.Ok;
+        });
+        var command = new Command("models", "The models the cluster serves, and their classifier heads.") { list, get, Load(application), Unload(application), Scale(application) };
+        foreach (Command headCommand in HeadCommands.Create(application))
+        {
+            command.Add(headCommand);
+        }
+
+        application.SetAction(command, ListAsync);
+        return command;
+    }
+
+    static Command Load(CliApplication application)
+    {
+        var name = new Argument<string>("name") { Description = "Name to serve it by." };
+        var source = new Argument<string>("path") { Description = "Checkpoint folder, as the silos see it." };
+        var replicas = new Option<uint>("--replicas") { Description = "Replicas; default one per device.", DefaultValueFactory = _ => 0 };
+        var dtype = new Option<string>("--dtype") { Description = "Type of the weights: float32, bfloat16, int8; default the silos'.", DefaultValueFactory = _ => "" };
+        var kvDtype = new Option<string>("--kv-dtype") { Description = "Type of keys and values, likewise; default as the weights, bfloat16 with int8.", DefaultValueFactory = _ => "" };
+        var command = new Command("load", "Serves another model.") { name, source, replicas, dtype, kvDtype };
+        application.SetAction(command, async (parsed, context) => Show(context, await Client(context).LoadAsync(
+            new LoadModelRequest
+            {
+                Model = parsed.GetRequiredValue(name),
+                Source = parsed.GetRequiredValue(source),
+                Replicas = parsed.GetValue(replicas),
+                Dtype = parsed.GetRequiredValue(dtype),
+                KvDtype = parsed.GetRequiredValue(kvDtype),
+            },
+            deadline: context.Deadline,
+            cancellationToken: context.CancellationToken)));
+        return command;
+    }
+
+    static Command Unload(CliApplication application)
+    {
+        var name = new Argument<string>("name") { Description = "Model name." };
+        var command = new Command("unload", "Stops serving a model.") { name };
+        application.SetAction(command, async (parsed, context) =>
+        {
+            var request = new UnloadModelRequest { Model = parsed.GetRequiredValue(name) };
+            context.WriteDone(await Client(context).UnloadAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken), $"unloaded {request.Model}");
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    static Command Scale(CliApplication application)
+    {
+        var name = new Argument<string>("name") { Description = "Model name." };
+        var replicas = new Argument<uint>("replicas") { Description = "Number of replicas." };
+        var command = new Command("scale", "Changes a model's number of replicas.") { name, replicas };
+        application.SetAction(command, async (parsed, context) => Show(context, await Client(context).ScaleAsync(
+            new ScaleModelRequest { Model = parsed.GetRequiredValue(name), Replicas = parsed.GetValue(replicas) },
+            deadline: context.Deadline,
+            cancellationToken: context.CancellationToken)));
+        return command;
+    }
+
+    static int Show(CliContext context, Model model)
+    {
+        if (context.IsJson)
+        {
+            context.WriteJson(model);
+        }
+        else
+        {
+            context.WriteLine($"{model.Name}: {model.Replicas.Count} replica{(model.Replicas.Count == 1 ? "" : "s")} {string.Join(", ", model.Replicas.Select(replica => replica.State))}".TrimEnd());
+        }
+
+        return ExitCode.Ok;
+    }
+
+    static async Task<int> ListAsync(ParseResult parsed, CliContext context)
+    {
+        ListModelsResponse response = await Client(context).ListAsync(
+            new ListModelsRequest(), deadline: context.Deadline, cancellationToken: context.CancellationToken);
+        if (context.IsJson)
+        {
+            context.WriteJson(response);
+            return ExitCode.Ok;
+        }
+
+        Table table = new Table().AddColumns("model", "version", "image", "can", "heads", "replicas");
+        foreach (Model model in response.Models)
+        {
+            table.AddRow(
+                Markup.Escape(model.Name),
+                model.Version,
+                $"{model.Width} × {model.Height}",
+                model.CanGenerate ? "generate, score, embed" : "embed",
+                Markup.Escape(HeadsOf(model)),
+                string.Join(", ", model.Replicas.Select(replica => replica.State)));
+        }
+
+        context.Write(table);
+        return ExitCode.Ok;
+    }
+
+    static string HeadsOf(Model model)
+    {
+        IEnumerable<string> shown = model.Heads.Take(HeadsShown).Select(HeadCommands.Short);
+        return string.Join('\n', model.Heads.Count > HeadsShown ? shown.Append($"and {model.Heads.Count - HeadsShown} more") : shown);
+    }
+
+    static Models.ModelsClient Client(CliContext context) => new(context.Invoker);
+}

@@ -1,0 +1,60 @@
+using System.CommandLine;
+using IgptCluster.Client;
+
+namespace IgptCluster.Cli;
+
+/// <summary>Options that say which gateways are called and how long without an answer.</summary>
+internal sealed class GatewayChoice
+{
+    const string AddressVariable = "IGPT_ADDRESS";
+    const string DefaultAddress = "http://127.0.0.1:5081";
+
+    // Beyond this it is a mistake, and a TimeSpan has an end.
+    const double MostRetrySeconds = 7 * 24 * 3600;
+
+    readonly Option<string[]> _addresses = new("--address")
+    {
+        Description = $"A gateway; can be given several times, the next is called when one is gone. Default {DefaultAddress}, or what {AddressVariable} says, separated by commas.",
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable(AddressVariable) is { Length: > 0 } given ? given.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) : [DefaultAddress],
+        Recursive = true,
+    };
+
+    readonly Option<double> _retry = new("--retry")
+    {
+        Description = "Seconds to go on trying when nobody answers any more, or the cluster has no room; 0 = never.",
+        DefaultValueFactory = _ => 30,
+        Recursive = true,
+    };
+
+    internal void AddTo(Command command)
+    {
+        command.Add(_addresses);
+        command.Add(_retry);
+    }
+
+    /// <summary>The gateways, for messages.</summary>
+    internal string Name(ParseResult parsed) => string.Join(" or ", parsed.GetValue(_addresses) ?? []);
+
+    /// <summary>The client's options. Who mistyped an address is to know at once, so nobody waits for a first answer.</summary>
+    /// <exception cref="CliException">One is malformed.</exception>
+    internal IgptClientOptions Read(ParseResult parsed, Action<RetryNotice> retrying)
+    {
+        double seconds = parsed.GetValue(_retry);
+        if (seconds is not (>= 0 and <= MostRetrySeconds))
+        {
+            throw new CliException(ExitCode.BadInput, $"--retry must be a number of seconds, 0 … {MostRetrySeconds}; given {seconds}");
+        }
+
+        return new IgptClientOptions
+        {
+            Addresses = [.. parsed.GetRequiredValue(_addresses).Select(Address)],
+            RetryLimit = TimeSpan.FromSeconds(seconds),
+            WaitsForFirstAnswer = false,
+            Retrying = retrying,
+        };
+    }
+
+    static Uri Address(string text) => Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme is ("http" or "https")
+        ? uri
+        : throw new CliException(ExitCode.BadInput, $"--address must be a URL such as {DefaultAddress}; given '{text}'");
+}

@@ -1,0 +1,32 @@
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using IgptCluster.Gateway.Generations;
+using IgptCluster.Grains.Silos;
+
+namespace IgptCluster.Gateway.Errors;
+
+/// <summary>Sends who comes while this gateway leaves to another one; what is being answered is answered. Health tells by itself.</summary>
+internal sealed class DrainInterceptor(SiloDrain drain) : Interceptor
+{
+    public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    {
+        RequireStaying(context);
+        return continuation(request, context);
+    }
+
+    public override Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        RequireStaying(context);
+        return continuation(request, responseStream, context);
+    }
+
+    void RequireStaying(ServerCallContext context)
+    {
+        if (drain.Started.IsCancellationRequested && !context.Method.StartsWith("/grpc.health", StringComparison.Ordinal))
+        {
+            throw GenerationRelay.Leaving();
+        }
+    }
+}

@@ -1,0 +1,77 @@
+using IgptCluster.Contracts;
+using IgptCluster.Grains.Placement;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Orleans.Storage;
+
+namespace IgptCluster.Grains.Plans;
+
+/// <summary>What the cluster was told to do. One call at a time; stored before it holds.</summary>
+[DeviceSiloFilter, KeepAlive, GrainType("igpt.plan")]
+internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider services, ILogger<PlanGrain> logger) : Grain, IPlanGrain
+{
+    /// <summary>Name of the storage provider.</summary>
+    internal const string Storage = "cluster";
+
+    const string StateName = "plan";
+    static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(2);
+
+    readonly IGrainStorage? _storage = services.GetKeyedService<IGrainStorage>(Storage);
+    readonly GrainState<ClusterPlan> _state = new(ClusterPlan.Empty);
+
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        if (_storage is not null)
+        {
+            await _storage.ReadStateAsync(StateName, this.GetGrainId(), _state);
+        }
+
+        if (!_state.RecordExists)
+        {
+            // Where nothing is stored its predecessor's silo may have been lost: what this silo knew of the plan is a second old at most.
+            _state.State = cluster.Plan;
+        }
+    }
+
+    public Task<ClusterPlan> GetAsync() => Task.FromResult(_state.State!);
+
+    public Task<ClusterPlan> SetModelAsync(string model, ModelDeployment? deployment)
+    {
+        Dictionary<string, ModelDeployment> models = new(_state.State!.Models);
+        _ = deployment is null ? models.Remove(model) : (models[model] = deployment) is not null;
+        return SetAsync(_state.State with { Models = models });
+    }
+
+    public Task<ClusterPlan> DrainAsync(string silo)
+    {
+        // A silo that has left and comes again has another address.
+        var known = cluster.Statuses.Where(one => one.Value != SiloStatus.Dead).Select(one => one.Key.ToParsableString()).ToHashSet();
+        return SetAsync(_state.State! with { Draining = [.. _state.State.Draining.Where(known.Contains), silo] });
+    }
+
+    async Task<ClusterPlan> SetAsync(ClusterPlan plan)
+    {
+        ClusterPlan before = _state.State!;
+        try
+        {
+            _state.State = plan;
+            if (_storage is not null)
+            {
+                await _storage.WriteStateAsync(StateName, this.GetGrainId(), _state);
+            }
+        }
+        catch (Exception failure)
+        {
+            // Another activation may have written: the next call finds what is stored.
+            _state.State = before;
+            DeactivateOnIdle();
+            LogNotStored(failure);
+            throw new IgptException(IgptErrorCode.StoreUnavailable, "the cluster's store does not answer, so nothing was changed: try again in a moment") { RetryAfter = StoreRetry };
+        }
+
+        return plan;
+    }
+
+    [LoggerMessage(1302, LogLevel.Error, "The cluster's plan cannot be stored")]
+    partial void LogNotStored(Exception failure);
+}

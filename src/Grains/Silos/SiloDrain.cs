@@ -1,0 +1,131 @@
+using IgptCluster.Contracts;
+using IgptCluster.Grains.Placement;
+using IgptCluster.Grains.Sessions;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans.Core.Internal;
+using Orleans.Storage;
+
+namespace IgptCluster.Grains.Silos;
+
+/// <summary>
+/// Takes this silo out of service, once: it takes no new work, generations that run here are stopped between two steps and go on elsewhere, or later, from their logs, and the grains
+/// that live here come up elsewhere at the next call. Any thread.
+/// </summary>
+public sealed partial class SiloDrain : IDisposable
+{
+    static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
+    static readonly GrainType[] Kept = [GrainType.Create("igpt.silo"), GrainType.Create("igpt.replica")];
+
+    readonly IGrainFactory _grains;
+    readonly ILocalSiloDetails _silo;
+    readonly ClusterView _cluster;
+    readonly TimeProvider _time;
+    readonly ILogger _logger;
+    readonly TimeSpan _limit;
+    readonly bool _isStored;
+    readonly CancellationTokenSource _started = new();
+    readonly CancellationTokenSource _cut = new();
+    readonly Lazy<Task> _drain;
+
+    /// <summary>For the service container.</summary>
+    /// <param name="grains">Reaches grains.</param>
+    /// <param name="silo">This silo.</param>
+    /// <param name="cluster">The cluster as this silo sees it.</param>
+    /// <param name="options">How long it may take.</param>
+    /// <param name="services">Has the clock, the log, and storage where there is any.</param>
+    public SiloDrain(IGrainFactory grains, ILocalSiloDetails silo, ClusterView cluster, IOptions<DrainOptions> options, IServiceProvider services)
+    {
+        (_grains, _silo, _cluster) = (grains, silo, cluster);
+        (_time, _logger) = (services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<SiloDrain>>());
+        _isStored = services.GetKeyedService<IGrainStorage>(SessionStore.Name) is not null;
+        _limit = options.Value.Budget * 2 / 3;
+        _drain = new Lazy<Task>(RunAsync);
+    }
+
+    /// <summary>Cancelled once the silo is leaving: whoever serves clients here sends those that come elsewhere.</summary>
+    public CancellationToken Started => _started.Token;
+
+    /// <summary>Cancelled once streams that clients have here are to go on elsewhere.</summary>
+    public CancellationToken StreamsEnd => _cut.Token;
+
+    /// <summary>Leaves; completes when nothing is left here or the time for it is over. All calls share one.</summary>
+    public Task DrainAsync() => _drain.Value;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _started.Dispose();
+        _cut.Dispose();
+    }
+
+    async Task RunAsync()
+    {
+        long started = _time.GetTimestamp();
+        LogStarted(_silo.Name);
+        await _started.CancelAsync();
+        using var limit = new CancellationTokenSource(_limit, _time);
+        try
+        {
+            await EmptyAsync(limit.Token);
+            LogDone(_silo.Name, _time.GetElapsedTime(started).TotalSeconds);
+        }
+        catch (Exception failure)
+        {
+            // Sessions are stored: what could not be moved is taken up from there.
+            LogIncomplete(failure, _silo.Name, _time.GetElapsedTime(started).TotalSeconds);
+        }
+
+        await _cut.CancelAsync();
+    }
+
+    async Task EmptyAsync(CancellationToken cancellationToken)
+    {
+        bool hasDevices = _cluster.Advertisement(_silo.SiloAddress).Devices.Count > 0;
+        if (hasDevices)
+        {
+            // Others hold what was here from now on.
+            _cluster.Plan = await _grains.GetGrain<IPlanGrain>(IPlanGrain.Key).DrainAsync(_silo.SiloAddress.ToParsableString()).WaitAsync(cancellationToken);
+        }
+
+        // Generations that could go on nowhere, and are stored nowhere, are let finish.
+        bool evict = _isStored || !hasDevices || _cluster.Silos.Any(silo => silo.Value.Devices.Count > 0 && !_cluster.IsDraining(silo.Key));
+        if (evict)
+        {
+            await _cut.CancelAsync();
+        }
+
+        List<GrainId> replicas = await HereAsync(Kept[1..], cancellationToken);
+        await Task.WhenAll(replicas.Select(replica => _grains.GetGrain<IReplicaGrain>(replica.Key.ToString()!).RetireAsync(evict).WaitAsync(cancellationToken)));
+        while ((await HereAsync(Kept[1..], cancellationToken)).Count > 0)
+        {
+            await Task.Delay(LookInterval, _time, cancellationToken);
+        }
+
+        await MoveAsync(cancellationToken);
+    }
+
+    /// <summary>Ends the activations of our grains here; the next call finds them elsewhere.</summary>
+    async Task MoveAsync(CancellationToken cancellationToken)
+    {
+        DetailedGrainStatistic[] all = await _grains.GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics(null, [_silo.SiloAddress], cancellationToken);
+        IEnumerable<GrainId> ours = all.Select(grain => grain.GrainId).Where(grain => grain.Type.ToString()!.StartsWith("igpt.", StringComparison.Ordinal) && !Kept.Contains(grain.Type));
+        await Task.WhenAll(ours.Select(grain => _grains.GetGrain(grain).AsReference<IGrainManagementExtension>().DeactivateOnIdle().AsTask().WaitAsync(cancellationToken)));
+    }
+
+    async Task<List<GrainId>> HereAsync(GrainType[] types, CancellationToken cancellationToken)
+    {
+        DetailedGrainStatistic[] all = await _grains.GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics(null, [_silo.SiloAddress], cancellationToken);
+        return [.. all.Select(grain => grain.GrainId).Where(grain => types.Contains(grain.Type))];
+    }
+
+    [LoggerMessage(1311, LogLevel.Information, "Silo {Silo} takes no new work and leaves")]
+    partial void LogStarted(string silo);
+
+    [LoggerMessage(1312, LogLevel.Information, "Silo {Silo} holds nothing any more after {Seconds:0.0} s")]
+    partial void LogDone(string silo, double seconds);
+
+    [LoggerMessage(1313, LogLevel.Warning, "Silo {Silo} could not move all it holds within {Seconds:0.0} s")]
+    partial void LogIncomplete(Exception failure, string silo, double seconds);
+}

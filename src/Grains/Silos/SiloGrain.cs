@@ -1,0 +1,11 @@
+using IgptCluster.Contracts;
+using IgptCluster.Grains.Placement;
+
+namespace IgptCluster.Grains.Silos;
+
+/// <summary>One silo, as others of the cluster reach it.</summary>
+[OwnSiloPlacement, GrainType("igpt.silo")]
+internal sealed class SiloGrain(SiloDrain drain) : Grain, ISiloGrain
+{
+    public Task DrainAsync() => drain.DrainAsync();
+}

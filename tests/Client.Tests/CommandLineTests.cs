@@ -1,0 +1,145 @@
+using System.Net;
+using System.Net.Sockets;
+using Grpc.Core;
+using IgptCluster.Cli;
+using IgptCluster.Protocol.V1;
+using static IgptCluster.Client.Tests.Fakes.FakeCluster;
+
+namespace IgptCluster.Client.Tests;
+
+/// <summary><c>igpt</c> in this process, on the fake gateways.</summary>
+public sealed class CommandLineTests : ClientTest
+{
+    readonly string _folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+
+    string Picture => Path.Combine(_folder, "a.png");
+
+    [Fact]
+    public async Task Generate_GatewayGoneMidStream_TellsAndWritesThePicture()
+    {
+        Fake.Streams.Enqueue(call => call.SendAsync(Started(), Tokens(0, 0, 5)));
+        (int code, string output, string error) = await RunAsync("generate", "-o", Picture);
+        Assert.Equal(ExitCode.Ok, code);
+        Assert.Contains("wrote", output, StringComparison.Ordinal);
+        Assert.True(File.Exists(Picture));
+        Assert.Contains($"igpt: the gateway {Gateways[0].Address} does not answer; going on at {Gateways[1].Address}", error, StringComparison.Ordinal);
+        Fake.Streams.Enqueue(call => call.SendAsync(Started(), Tokens(0, 0, 5)));
+        Assert.Equal("", (await RunAsync("generate", "--quiet", "-o", Picture)).Error);
+    }
+
+    [Fact]
+    public async Task Generate_NeverTryingAgain_FailsWithFiveAndNamesTheSession()
+    {
+        Fake.Streams.Enqueue(call => call.SendAsync(Started(), Tokens(0, 0, 5)));
+        (int code, _, string error) = await RunAsync("generate", "--retry", "0", "--json");
+        Assert.Equal(ExitCode.Incomplete, code);
+        Assert.Contains("igpt sessions attach session0", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Attach_Rewound_ExitsWithFive()
+    {
+        Fake.Streams.Enqueue(_ => throw Refusal(StatusCode.Aborted));
+        Assert.Equal(ExitCode.Incomplete, (await RunAsync("sessions", "attach", "session0")).Code);
+    }
+
+    [Fact]
+    public async Task AnyCommand_NobodyThere_SaysSoAtOnce()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        string nowhere = $"http://{listener.LocalEndpoint}";
+        listener.Dispose();
+        (int code, _, string error) = await RunWithAsync([nowhere], "models", "get");
+        Assert.Equal(ExitCode.Unavailable, code);
+        Assert.StartsWith($"igpt: cannot reach {nowhere}", error, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Ok, (await RunWithAsync([nowhere, $"{Gateways[0].Address}"], "models", "get")).Code);
+    }
+
+    [Theory]
+    [InlineData("http", "pause", "x", "--address", "127.0.0.1:5081")]
+    [InlineData("--retry", "pause", "x", "--retry", "-1")]
+    [InlineData("--to", "rewind", "x")]
+    [InlineData("POSITION=TOKEN", "fork", "x", "--force", "1")]
+    [InlineData("--scale", "fork", "x", "--attach", "--scale", "0")]
+    public async Task Mistakes_InSessionCommands_AreToldBeforeAnythingIsCalled(string words, params string[] arguments)
+    {
+        (int code, _, string error) = await RunWithAsync([], ["sessions", .. arguments]);
+        Assert.Equal(ExitCode.BadInput, code);
+        Assert.Contains(words, error, StringComparison.Ordinal);
+        Assert.Empty(Fake.Requests);
+    }
+
+    [Fact]
+    public async Task Fork_WithAttach_SendsWhatWasGivenAndWritesThePicture()
+    {
+        (int code, string output, _) = await RunAsync(
+            "sessions", "fork", "parent", "--at", "7", "--temperature", "0.5", "--seed", "9", "--force", "8=3", "--force", "9=4", "--attach", "-o", Picture);
+        Assert.Equal(ExitCode.Ok, code);
+        ForkSessionRequest sent = Assert.Single(Fake.Seen<ForkSessionRequest>());
+        Assert.Equal(("parent", 7u, 0.5, 9ul), (sent.SessionId, sent.AtPosition, sent.Sampling.Temperature, sent.Sampling.Seed));
+        Assert.Equal([(8u, 3u), (9u, 4u)], sent.Forced.Select(pixel => (pixel.Position, pixel.Token)));
+        Assert.Equal("session0", Assert.Single(Fake.Seen<AttachRequest>()).SessionId);
+        Assert.StartsWith("session0 fake:", output, StringComparison.Ordinal);
+        Assert.True(File.Exists(Picture));
+    }
+
+    [Fact]
+    public async Task Rewind_NothingButThePosition_KeepsTheSampling()
+    {
+        Assert.Equal(ExitCode.Ok, (await RunAsync("sessions", "rewind", "session3", "--to", "4")).Code);
+        RewindSessionRequest sent = Assert.Single(Fake.Seen<RewindSessionRequest>());
+        Assert.Equal((4u, null), (sent.ToPosition, sent.Sampling));
+        Assert.Empty(Fake.Seen<AttachRequest>());
+    }
+
+    [Theory]
+    [InlineData("session1 fake", "sessions", "pause", "session1")]
+    [InlineData("session1 fake", "sessions", "resume", "session1")]
+    [InlineData("session1 fake", "sessions", "cancel", "session1")]
+    [InlineData("deleted session session1", "sessions", "delete", "session1")]
+    [InlineData("m: 1 replica loading", "models", "load", "m", "folder", "--dtype", "int8")]
+    [InlineData("unloaded m", "models", "unload", "m")]
+    [InlineData("m: 0 replicas", "models", "scale", "m", "2")]
+    [InlineData("drained s", "cluster", "drain", "s")]
+    [InlineData("deleted head h", "models", "delete-head", "h")]
+    public async Task Commands_OfOneCall_SayWhatWasDone(string expected, params string[] arguments)
+    {
+        (int code, string output, string error) = await RunAsync(arguments);
+        Assert.Equal((ExitCode.Ok, ""), (code, error));
+        Assert.StartsWith(expected, output, StringComparison.Ordinal);
+        Assert.StartsWith("{", (await RunAsync([.. arguments, "--json"])).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Load_AllOptions_AreSent()
+    {
+        await RunAsync("models", "load", "m", "folder", "--replicas", "3", "--dtype", "int8", "--kv-dtype", "bfloat16");
+        Assert.Equal(
+            new LoadModelRequest { Model = "m", Source = "folder", Replicas = 3, Dtype = "int8", KvDtype = "bfloat16" }, Assert.Single(Fake.Seen<LoadModelRequest>()));
+    }
+
+    [Fact]
+    public async Task Watch_Timeout_ShowsStatesUntilThen()
+    {
+        (int code, string output, _) = await RunAsync("cluster", "watch", "--json", "--timeout", "1");
+        Assert.Equal(ExitCode.Unavailable, code);
+        Assert.Contains("\"version\":\"2\"", output.Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments) => RunWithAsync([.. Gateways.Select(gateway => $"{gateway.Address}")], arguments);
+
+    async Task<(int Code, string Output, string Error)> RunWithAsync(string[] addresses, params string[] arguments)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        int code = await CliApplication.RunAsync([.. arguments, .. addresses.SelectMany(address => new[] { "--address", address })], output, error, Cancelled);
+        return (code, output.ToString(), error.ToString());
+    }
+}

@@ -1,0 +1,150 @@
+using IgptCluster.Contracts;
+using IgptCluster.Tests.Shared;
+using static IgptCluster.Grains.Tests.SessionCalls;
+
+namespace IgptCluster.Grains.Tests;
+
+/// <summary>Models that are loaded, unloaded and scaled while the cluster runs, and silos that leave it.</summary>
+public sealed class DeploymentTests
+{
+    static readonly int[] Undisturbed = FakeModelRunner.GreedyAfter(FakeModelRunner.SmallShape, Prompt, 61);
+
+    static CancellationToken Cancelled => TestCluster.Cancelled;
+
+    [Fact]
+    public async Task LoadAsync_NewName_IsServedByAsManyReplicasAsAskedForUntilItIsUnloaded()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel(), devices: 2, gateways: 1);
+        await cluster.ReadyAsync("toy", 2);
+        IModelGrain model = cluster.Grains.GetGrain<IModelGrain>("new");
+        await model.LoadAsync(new ModelDeployment { Source = "/a", Replicas = 3 });
+        ReplicaStatus[] ready = await cluster.ReadyAsync("new", 3);
+        Assert.Equal(2, ready.Select(replica => replica.Silo).Distinct().Count());
+        Assert.All(ready, replica => Assert.Equal("/a", replica.ModelVersion));
+        await model.UnloadAsync();
+        await GoneAsync(model);
+    }
+
+    [Fact]
+    public async Task ScaleAsync_UpAndDown_HoldsAsManyAndLetsTheOthersFinish()
+    {
+        using var steps = new SemaphoreSlim(0);
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { BeforeStep = _ => steps.Wait(Cancelled) }, devices: 2);
+        await cluster.ReadyAsync("toy", 2);
+        IModelGrain model = cluster.Grains.GetGrain<IModelGrain>("toy");
+        await model.ScaleAsync(4);
+        ReplicaStatus[] four = await cluster.ReadyAsync("toy", 4);
+        Assert.All(four.CountBy(replica => replica.Silo), silo => Assert.Equal(2, silo.Value));
+        ISessionGrain session = cluster.Grains.GetGrain<ISessionGrain>("first");
+        await session.StartAsync(Spec, four[3].Id);
+        Task<(int[] Tokens, SessionResult? Result)> reading = ReadAsync(session, Prompt.Length);
+        await model.ScaleAsync(1);
+        await cluster.ReadyAsync("toy", 1);
+        steps.Release(1000);
+        (int[] tokens, SessionResult? result) = await reading;
+        Assert.Equal(Undisturbed, tokens);
+        Assert.Equal(0, result!.Timings.Resumptions);
+    }
+
+    [Fact]
+    public async Task LoadAsync_NewVersion_TakesWorkOnlyWhenAllItsReplicasAreReady()
+    {
+        var slow = new TaskCompletionSource();
+        int loads = 0;
+        var fake = new FakeModel { LoadingFrom = source => source == "/b" && Interlocked.Increment(ref loads) == 2 ? slow.Task : Task.CompletedTask };
+        await using TestCluster cluster = await TestCluster.StartAsync(fake, devices: 2);
+        await cluster.ReadyAsync("toy", 2);
+        IModelGrain model = cluster.Grains.GetGrain<IModelGrain>("toy");
+        await model.LoadAsync(new ModelDeployment { Source = "/b" });
+        await TestCluster.UntilAsync("one of the new version waits for the other", async () =>
+            (await model.GetReplicasAsync()).Count(replica => replica.Message.Contains("waits for the others", StringComparison.Ordinal)) == 1);
+        Assert.All((await model.GetReplicasAsync()).Where(replica => replica.State == ReplicaState.Ready), replica => Assert.Equal("v1", replica.ModelVersion));
+        slow.SetResult();
+        await TestCluster.UntilAsync("the new version has taken over", async () => (await model.GetReplicasAsync()) is var now
+            && now.Length == 2 && now.All(replica => replica.State == ReplicaState.Ready && replica.ModelVersion == "/b"));
+    }
+
+    [Fact]
+    public async Task LoadAsync_VersionThatCannotBeLoaded_LeavesTheOldOneAndSaysWhy()
+    {
+        var fake = new FakeModel { LoadingFrom = source => source == "/broken" ? Task.FromException(new IOException("no such folder")) : Task.CompletedTask };
+        await using TestCluster cluster = await TestCluster.StartAsync(fake);
+        await cluster.ReadyAsync("toy", 1);
+        IModelGrain model = cluster.Grains.GetGrain<IModelGrain>("toy");
+        await model.LoadAsync(new ModelDeployment { Source = "/broken" });
+        await TestCluster.UntilAsync("it says why", async () =>
+            (await model.GetReplicasAsync()).Any(replica => replica.State == ReplicaState.Faulted && replica.Message == "no such folder"));
+        Assert.Equal("v1", Assert.Single(await cluster.ReadyAsync("toy", 1)).ModelVersion);
+        await model.LoadAsync(new ModelDeployment { Source = "/c" });
+        await TestCluster.UntilAsync("the next version has taken over", async () => (await model.GetReplicasAsync()) is [{ State: ReplicaState.Ready, ModelVersion: "/c" }]);
+    }
+
+    [Fact]
+    public async Task LoadAsync_Stored_IsServedAgainAfterAllSilosWereLost()
+    {
+        var storage = new FakeClusterStorage();
+        await using (TestCluster first = await TestCluster.StartAsync(new FakeModel { ClusterStorage = storage }))
+        {
+            await first.ReadyAsync("toy", 1);
+            await first.Grains.GetGrain<IModelGrain>("new").LoadAsync(new ModelDeployment { Source = "/a" });
+            await first.ReadyAsync("new", 1);
+            await first.Grains.GetGrain<IModelGrain>("new").PutHeadAsync(HeadTests.Constant("kept", 1));
+        }
+
+        await using TestCluster second = await TestCluster.StartAsync(new FakeModel { ClusterStorage = storage });
+        await second.ReadyAsync("new", 1);
+        Assert.Contains("kept", (await second.Grains.GetGrain<IModelGrain>("new").DescribeAsync()).Heads.Select(head => head.Name));
+        await second.Grains.GetGrain<IModelGrain>("new").DeleteHeadAsync("kept");
+        Assert.DoesNotContain("kept", (await second.Grains.GetGrain<IModelGrain>("new").DescribeAsync()).Heads.Select(head => head.Name));
+    }
+
+    [Fact]
+    public async Task LoadAndPutHeadAsync_StoreIsAway_ChangeNothing()
+    {
+        var storage = new FakeClusterStorage();
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { ClusterStorage = storage });
+        await cluster.ReadyAsync("toy", 1);
+        IModelGrain model = cluster.Grains.GetGrain<IModelGrain>("toy");
+        storage.BeforeWrite = () => throw new IOException("no store");
+        Assert.Equal(IgptErrorCode.StoreUnavailable, (await Assert.ThrowsAsync<IgptException>(() => model.ScaleAsync(3))).Code);
+        Assert.Equal(IgptErrorCode.StoreUnavailable, (await Assert.ThrowsAsync<IgptException>(() => model.PutHeadAsync(HeadTests.Constant("lost", 1)))).Code);
+        Assert.DoesNotContain("lost", (await model.DescribeAsync()).Heads.Select(head => head.Name));
+        await cluster.ReadyAsync("toy", 1);
+    }
+
+    [Fact]
+    public async Task DrainAsync_SiloThatGenerates_ItsSessionsGoOnElsewhereAndItHoldsNothing()
+    {
+        using var steps = new SemaphoreSlim(20);
+        var fake = new FakeModel { Storage = new FakeSessionStorage(), BeforeStep = _ => steps.Wait(Cancelled) };
+        await using TestCluster cluster = await TestCluster.StartAsync(fake, devices: 2);
+        ReplicaStatus[] replicas = await cluster.ReadyAsync("toy", 2);
+        ISessionGrain session = cluster.Grains.GetGrain<ISessionGrain>("first");
+        await session.StartAsync(Spec with { TimeToLive = TimeSpan.FromMinutes(5) }, replicas[0].Id);
+        await TestCluster.UntilAsync("some tokens", async () => (await session.GetAsync()).Position > 10);
+        Task drained = cluster.Grains.GetGrain<ISiloGrain>(replicas[0].SiloAddress).DrainAsync();
+        await TestCluster.UntilAsync("it takes no more work", async () => (await cluster.StatusAsync(replicas[0].Id)).State == ReplicaState.Draining);
+        steps.Release(10_000);
+        await drained;
+        await TestCluster.UntilAsync("the session has finished elsewhere", async () => (await session.GetAsync()).Result?.End == SessionEnd.Completed);
+        (int[] tokens, SessionResult? result) = await ReadAsync(session, Prompt.Length);
+        Assert.Equal(Undisturbed, tokens);
+        Assert.InRange(result!.Timings.Resumptions, 1, 2);
+        DetailedGrainStatistic[] left = await cluster.Grains.GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics(
+            null, [SiloAddress.FromParsableString(replicas[0].SiloAddress)], Cancelled);
+        Assert.DoesNotContain(left, grain => grain.GrainId.Type.ToString() is "igpt.replica" or "igpt.session");
+        Assert.Equal(replicas[1].Silo, Assert.Single(await cluster.ReadyAsync("toy", 1)).Silo);
+    }
+
+    static Task GoneAsync(IModelGrain model) => TestCluster.UntilAsync("it is not served any more", async () =>
+    {
+        try
+        {
+            return (await model.GetReplicasAsync()).Length < 0;
+        }
+        catch (IgptException gone) when (gone.Code == IgptErrorCode.ModelNotFound)
+        {
+            return true;
+        }
+    });
+}
