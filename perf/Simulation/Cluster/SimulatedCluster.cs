@@ -15,6 +15,7 @@ namespace IgptCluster.Simulation.Cluster;
 internal sealed class SimulatedCluster(SimulatedTopology plan) : IAsyncDisposable
 {
     const int Wave = 5;
+    static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(5);
 
     readonly ConcurrentBag<SimulatedReplica> _replicas = [];
     readonly ConcurrentDictionary<string, bool> _gateways = new();
@@ -28,6 +29,9 @@ internal sealed class SimulatedCluster(SimulatedTopology plan) : IAsyncDisposabl
 
     /// <summary>Where requests come in.</summary>
     internal IReadOnlyList<SimulatedGateway> Gateways { get; private set; } = [];
+
+    /// <summary>Processors that the silos take without any load: their own timers go by this machine's clock.</summary>
+    internal double IdleProcessors { get; private set; }
 
     internal string Model => Plan.Roofline.Model.Name;
 
@@ -76,6 +80,9 @@ internal sealed class SimulatedCluster(SimulatedTopology plan) : IAsyncDisposabl
         ];
         await ReadyAsync();
         Plan.Time.ChangeDilation(Plan.Dilation);
+        TimeSpan before = Environment.CpuUsage.TotalTime;
+        await Task.Delay(IdleTime);
+        IdleProcessors = (Environment.CpuUsage.TotalTime - before) / IdleTime;
         Replicas = [.. _replicas.OrderBy(replica => replica.Id.Index)];
     }
 

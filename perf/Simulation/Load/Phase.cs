@@ -45,7 +45,7 @@ internal static class Phase
             Fairness.Jain([.. counts.Select(one => (double)one.Asked)], [.. counts.Select(one => (double)(one.Finished + one.Classified))]),
             engines,
             used / real / Environment.ProcessorCount,
-            used / seconds / cluster.Replicas.Count,
+            Math.Max(0, used - (cluster.IdleProcessors * real)) / seconds / cluster.Replicas.Count,
             engines.Host.TotalMicroseconds / Math.Max(1, engines.Steps),
             engines.Lost.TotalSeconds / seconds / cluster.Replicas.Count);
     }

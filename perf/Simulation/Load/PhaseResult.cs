@@ -16,7 +16,7 @@ namespace IgptCluster.Simulation.Load;
 /// <param name="Jain">Fairness between clients, see <see cref="Fairness"/>.</param>
 /// <param name="Engines">Sums over all engines.</param>
 /// <param name="ProcessorShare">Share of this machine's processors that the process took.</param>
-/// <param name="CoresPerSilo">Cores like this machine's that one silo would need, its part of the gateways and clients included.</param>
+/// <param name="CoresPerSilo">Cores like this machine's that one silo would need, its part of the gateways and clients included, what it takes without load not.</param>
 /// <param name="HostPerStep">Processor time of an engine's thread between two steps, µs.</param>
 /// <param name="LostShare">Share of the time by which steps took too long because this machine was too slow: near zero in a run that can be believed.</param>
 internal sealed record PhaseResult(
