@@ -54,7 +54,7 @@ internal sealed class ChaosProgram(ChaosSettings settings)
         Variant[] variants = await LearnAsync(clients[0], Variant.Requests(model, Variants, settings), cancellationToken);
         Console.WriteLine($"{variants.Length} requests have their undisturbed answers, of {variants.Sum(variant => variant.Reference.Sum(tokens => tokens.Length))} tokens");
         var sessions = new SessionLoad(clients, variants, settings.Seed, _violations);
-        var unary = new UnaryLoad(clients[1], model, settings.Seed, _violations);
+        var unary = new UnaryLoad(clients[1], model, settings.Seed, cluster.IsBatchInvariant, _violations);
         await unary.PrepareAsync();
         var saboteur = new Saboteur(settings, cluster, sessions, clients[^1], model, _violations);
         _restart = node => saboteur.StartAsync(node).ContinueWith(_ => { }, TaskScheduler.Default);

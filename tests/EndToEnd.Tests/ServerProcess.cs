@@ -129,6 +129,23 @@ internal sealed class ServerProcess : IAsyncDisposable
         return (process.ExitCode, server.Output);
     }
 
+    /// <summary>Sends it a signal by its name: STOP, CONT, TERM.</summary>
+    public void Signal(string name)
+    {
+        using Process kill = Process.Start("kill", [$"-{name}", Text(Process.Id)]);
+        kill.WaitForExit();
+        Assert.Equal(0, kill.ExitCode);
+    }
+
+    /// <summary>Waits until it has ended.</summary>
+    public async Task<int> EndAsync()
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(Limit);
+        await Process.WaitForExitAsync(limit.Token);
+        return Process.ExitCode;
+    }
+
     /// <summary>A channel of its own: disposing it closes its connection.</summary>
     public GrpcChannel Connect() => GrpcChannel.ForAddress(GrpcAddress!, new GrpcChannelOptions
     {

@@ -11,10 +11,10 @@ internal sealed class StoreProcess : IAsyncDisposable
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
     readonly string _folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
-    readonly Process _process;
+    Process _process;
+    int _port;
 
-    StoreProcess() => _process = Process.Start(
-        new ProcessStartInfo("dotnet", [Path.Combine(ServerProcess.FolderOf("Store"), "igpt-store.dll"), "--folder", _folder, "--port", "0"]) { RedirectStandardOutput = true })!;
+    StoreProcess() => _process = Launch();
 
     /// <summary>As --store takes it.</summary>
     public string Address { get; private set; } = "";
@@ -27,14 +27,15 @@ internal sealed class StoreProcess : IAsyncDisposable
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
             limit.CancelAfter(Limit);
             using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-            while (!File.Exists(Path.Combine(store._folder, "address.json")))
+            while (!File.Exists(store.AddressFile))
             {
                 await tick.WaitForNextTickAsync(limit.Token);
             }
 
-            using JsonDocument address = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(store._folder, "address.json"), limit.Token));
+            using JsonDocument address = JsonDocument.Parse(await File.ReadAllTextAsync(store.AddressFile, limit.Token));
             string password = await File.ReadAllTextAsync(Path.Combine(store._folder, "password"), limit.Token);
-            store.Address = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{address.RootElement.GetProperty("port").GetInt32()},password={password}");
+            store._port = address.RootElement.GetProperty("port").GetInt32();
+            store.Address = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{store._port},password={password}");
             return store;
         }
         catch
@@ -43,6 +44,20 @@ internal sealed class StoreProcess : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Kills it, and starts it again on its folder and port; does not wait until it answers.</summary>
+    public void Restart()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+        _process = Launch();
+    }
+
+    string AddressFile => Path.Combine(_folder, "address.json");
+
+    Process Launch() => Process.Start(new ProcessStartInfo(
+        "dotnet", [Path.Combine(ServerProcess.FolderOf("Store"), "igpt-store.dll"), "--folder", _folder, "--port", _port.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardOutput = true })!;
 
     public async ValueTask DisposeAsync()
     {

@@ -31,6 +31,9 @@ internal sealed class LocalCluster : IAsyncDisposable
 
     internal IReadOnlyList<Node> Gateways { get; private set; } = [];
 
+    /// <summary>Whether the silos' runner gives a sequence the same bits alone and in any batch: libtorch's products do not.</summary>
+    internal bool IsBatchInvariant => !Silos[0].HasLogged("for the libtorch runner");
+
     string StoreFolder => Path.Combine(_folder, "store");
 
     /// <summary>Starts all; returns when all serve.</summary>
@@ -46,6 +49,7 @@ internal sealed class LocalCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        Array.ForEach([.. Gateways, .. Silos, Store], node => node.Forbid());
         foreach (Node node in Gateways.Concat(Silos).Append(Store))
         {
             await node.DisposeAsync();

@@ -12,12 +12,13 @@ namespace IgptCluster.Chaos.Nodes;
 /// <param name="folder">Where its log goes.</param>
 internal sealed class Node(string name, NodeKind kind, string program, string[] arguments, int[] ports, string folder) : IAsyncDisposable
 {
-    static readonly TimeSpan ReadyLimit = TimeSpan.FromSeconds(120);
+    static readonly TimeSpan ReadyLimit = TimeSpan.FromSeconds(240);
 
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
 
     readonly Lock _lock = new();
     Process? _process;
+    volatile bool _isForbidden;
     TaskCompletionSource _ready = new();
 
     internal string Name => name;
@@ -25,6 +26,8 @@ internal sealed class Node(string name, NodeKind kind, string program, string[] 
     internal NodeKind Kind => kind;
 
     internal int SiloPort => ports[0];
+
+    string LogFile => Path.Combine(folder, $"{name}.log");
 
     internal Uri Grpc => new(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{ports[^1]}"));
 
@@ -45,11 +48,26 @@ internal sealed class Node(string name, NodeKind kind, string program, string[] 
         limit.CancelAfter(ReadyLimit);
         do
         {
+            if (_isForbidden)
+            {
+                return;
+            }
+
             Launch();
             await Task.WhenAny(kind == NodeKind.Gateway ? AnswersAsync(limit.Token) : _ready.Task, Exited).WaitAsync(limit.Token);
         }
         while (Exited.IsCompleted);
         IsUp = true;
+    }
+
+    /// <summary>Starts it no more.</summary>
+    internal void Forbid() => _isForbidden = true;
+
+    /// <summary>Whether its log has some words.</summary>
+    internal bool HasLogged(string words)
+    {
+        using var log = new StreamReader(new FileStream(LogFile, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        return log.ReadToEnd().Contains(words, StringComparison.Ordinal);
     }
 
     /// <summary>Ends it at once.</summary>
@@ -116,7 +134,7 @@ internal sealed class Node(string name, NodeKind kind, string program, string[] 
         var start = new ProcessStartInfo("dotnet", [FileOf(program), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["DOTNET_hostBuilder__reloadConfigOnChange"] = "false"; // each watches its settings otherwise, and a machine has few watches
         start.Environment["Logging__LogLevel__Orleans.Runtime.MembershipService"] = "Information"; // who suspects whom
-        var log = new StreamWriter(Path.Combine(folder, $"{name}.log"), append: true, Encoding.UTF8) { AutoFlush = true };
+        var log = new StreamWriter(LogFile, append: true, Encoding.UTF8) { AutoFlush = true };
         Process process = _process = new Process { StartInfo = start };
         process.OutputDataReceived += (_, line) => Read(line.Data);
         process.ErrorDataReceived += (_, line) => Read(line.Data);
@@ -146,7 +164,7 @@ internal sealed class Node(string name, NodeKind kind, string program, string[] 
             await process.WaitForExitAsync();
             ExitCode = process.ExitCode;
             await log.DisposeAsync();
-            if (IsUp)
+            if (IsUp && !_isForbidden)
             {
                 IsUp = false;
                 EndedByItself(this, ExitCode);

@@ -8,10 +8,12 @@ namespace IgptCluster.Chaos.Work;
 /// <param name="client">The client.</param>
 /// <param name="model">The model.</param>
 /// <param name="seed">Of the images.</param>
-internal sealed class UnaryLoad(IgptClient client, Model model, int seed, Violations violations)
+/// <param name="isExact">Whether the same bits are to come; else the same up to rounding.</param>
+internal sealed class UnaryLoad(IgptClient client, Model model, int seed, bool isExact, Violations violations)
 {
     const int Images = 4;
     const int Labels = 3;
+    const double Rounding = 1e-3;
     const string Head = "chaos";
     static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
@@ -57,7 +59,7 @@ internal sealed class UnaryLoad(IgptClient client, Model model, int seed, Violat
                 ? await _calls.ScoreAsync(new ScoreRequest { Model = model.Name, Images = { image }, PerToken = true })
                 : await _calls.ClassifyAsync(new ClassifyRequest { Model = model.Name, Head = Head, Images = { image } });
             _first[which] ??= answer;
-            if (!answer.Equals(_first[which]))
+            if (isExact ? !answer.Equals(_first[which]) : !IsClose(answer, _first[which]!))
             {
                 violations.Add($"{answer.GetType().Name} {which} is another than before");
             }
@@ -70,6 +72,13 @@ internal sealed class UnaryLoad(IgptClient client, Model model, int seed, Violat
         Longest = Math.Max(Longest, Stopwatch.GetElapsedTime(start).TotalSeconds);
         _answered++;
     }
+
+    static bool IsClose(object answer, object first) => (answer, first) switch
+    {
+        (ScoreResponse one, ScoreResponse other) => one.Results[0].LogProbs.Zip(other.Results[0].LogProbs).All(pair => Math.Abs(pair.First - pair.Second) < Rounding),
+        (ClassifyResponse one, ClassifyResponse other) => one.Results[0].Scores.Zip(other.Results[0].Scores).All(pair => Math.Abs(pair.First.Logit - pair.Second.Logit) < Rounding),
+        _ => false,
+    };
 
     static ImageInput[] MakeImages(Model model, int seed)
     {

@@ -64,7 +64,7 @@ internal sealed class ImageGptService(
         ServedModel model = await models.GetAsync(request.Model);
         GenerationSpec[] specs = await planner.PlanAsync(model, request, Caller.Of(context), context.CancellationToken);
         SessionId[] ids = Array.ConvertAll(specs, spec => SessionIds.Of(request.OperationId, spec.Sample));
-        await StartAllAsync(ids, specs, context.CancellationToken);
+        await StartAllAsync(ids, specs, isRepeatable: request.OperationId.Length > 0, context.CancellationToken);
         try
         {
             RelayedSession[] sessions = [.. ids.Zip(specs, (id, spec) => new RelayedSession(id, new EventSource(model, id, spec, stream, spec.Prompt.Length)))];
@@ -78,8 +78,11 @@ internal sealed class ImageGptService(
         }
     }
 
-    /// <summary>All or none; those that an earlier call with the same operation id has started stay.</summary>
-    async Task StartAllAsync(SessionId[] ids, GenerationSpec[] specs, CancellationToken cancellationToken)
+    /// <summary>
+    /// All or none. Where the call has an operation id, those that were started stay: it comes again, perhaps through another gateway meanwhile, and must find none that has ended. One that nobody
+    /// comes for expires.
+    /// </summary>
+    async Task StartAllAsync(SessionId[] ids, GenerationSpec[] specs, bool isRepeatable, CancellationToken cancellationToken)
     {
         bool[] isNew = new bool[ids.Length];
         try
@@ -89,7 +92,7 @@ internal sealed class ImageGptService(
                 replica => Task.WhenAll(ids.Select(async (id, i) => isNew[i] |= await Session(id).StartAsync(specs[i], replica))),
                 cancellationToken);
         }
-        catch
+        catch when (!isRepeatable)
         {
             // Some may never have started, or be gone already.
             Task ended = Task.WhenAll(ids.Where((_, i) => isNew[i]).Select(id => Session(id).CancelAsync()));

@@ -27,7 +27,7 @@ internal sealed class HeadStore(IGrainStorage? storage, GrainId model)
             return [];
         }
 
-        await storage.ReadStateAsync("heads", model, _index);
+        await storage.ReadAsync("heads", model, _index);
         if (!_index.RecordExists)
         {
             // A provider may have put an empty one there, without names.
@@ -74,7 +74,7 @@ internal sealed class HeadStore(IGrainStorage? storage, GrainId model)
     async Task<GrainState<HeadChange>> ReadAsync(string name)
     {
         var head = new GrainState<HeadChange>();
-        await storage!.ReadStateAsync(NameOf(name), model, head);
+        await storage!.ReadAsync(NameOf(name), model, head);
         return _heads[name] = head;
     }
 

@@ -23,7 +23,7 @@ internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider se
     {
         if (_storage is not null)
         {
-            await _storage.ReadStateAsync(StateName, this.GetGrainId(), _state);
+            await _storage.ReadAsync(StateName, this.GetGrainId(), _state);
         }
 
         if (!_state.RecordExists)

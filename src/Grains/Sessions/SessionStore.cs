@@ -15,7 +15,6 @@ internal sealed class SessionStore(IGrainStorage? storage, GrainId session)
     internal const string Name = "sessions";
 
     const string StateName = "session";
-    static readonly TimeSpan Retry = TimeSpan.FromSeconds(2);
 
     readonly GrainState<SessionRecord> _state = new(new SessionRecord());
 
@@ -26,15 +25,7 @@ internal sealed class SessionStore(IGrainStorage? storage, GrainId session)
     /// <exception cref="IgptException">StoreUnavailable.</exception>
     internal async Task<SessionRecord> ReadAsync()
     {
-        try
-        {
-            await (storage?.ReadStateAsync(StateName, session, _state) ?? Task.CompletedTask);
-        }
-        catch (Exception failure) when (failure is not OrleansException)
-        {
-            throw new IgptException(IgptErrorCode.StoreUnavailable, "the cluster's store does not answer, so nothing is known of the session: try again in a moment") { RetryAfter = Retry };
-        }
-
+        await (storage?.ReadAsync(StateName, session, _state) ?? Task.CompletedTask);
         return _state is { RecordExists: true, State: { } stored } ? stored : new SessionRecord();
     }
 
