@@ -128,13 +128,14 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
         generation?.Cancel();
     }
 
-    /// <summary>Goes on, on the replica with most room, on the one it left only if there is no other.</summary>
+    /// <summary>Goes on, on the replica with more room of two, on the one it left only if there is no other.</summary>
     async Task TakeUpAsync(int run, ReplicaId? left = null)
     {
         string model = owner.Spec.Model;
         ReplicaStatus[] replicas = await grains.GetGrain<IModelGrain>(model).GetReplicasAsync();
-        ReplicaStatus? chosen = ReplicaChoice.Roomiest([.. replicas.Where(replica => replica.Id != left)]) ?? ReplicaChoice.Roomiest(replicas);
-        await RunOnAsync(chosen?.Id ?? throw ReplicaChoice.NoneReady(replicas, model), run);
+        ReplicaId? chosen = await ReplicaChoice.ChooseAsync(grains, [.. replicas.Where(replica => replica.Id != left)], Random.Shared, time)
+            ?? ReplicaChoice.Roomiest(replicas)?.Id;
+        await RunOnAsync(chosen ?? throw ReplicaChoice.NoneReady(replicas, model), run);
     }
 
     /// <summary>Queues the rest on a replica. Changes nothing if the session was cancelled or paused meanwhile.</summary>
