@@ -61,6 +61,33 @@ public sealed class DurableSessionTests
     }
 
     [Fact]
+    public async Task ReadAsync_WriteIsCarriedOutButNotAnswered_IsTheActivationsOwn()
+    {
+        int writes = 0;
+        _storage.AfterWrite = () => _ = ++writes is > 1 and < 4 ? throw new TimeoutException("no answer") : 0;
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { Storage = _storage });
+        (int[] tokens, SessionResult? result) = await ReadAsync(await StartAsync(cluster, Spec), Prompt.Length);
+        Assert.Equal(Undisturbed, tokens);
+        Assert.Equal(0, result!.Timings.Resumptions);
+        Assert.True(writes > 4);
+    }
+
+    [Fact]
+    public async Task ReadAsync_StoreIsAwayAfterARestoration_WaitsAndLosesNothing()
+    {
+        using var gate = new SemaphoreSlim(10);
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { Storage = _storage, BeforeStep = _ => gate.Wait(Cancelled) });
+        ISessionGrain session = await StartAsync(cluster, Spec with { TimeToLive = TimeSpan.FromMinutes(5) });
+        await TestCluster.UntilAsync("some tokens", async () => (await session.GetAsync()).Position > Prompt.Length);
+        await LoseAsync(session);
+        int writes = 0;
+        _storage.BeforeWrite = _ => ++writes < 4 ? throw new IOException("no store") : Task.CompletedTask;
+        gate.Release(1000);
+        Assert.Equal(Undisturbed, (await ReadAsync(session, Prompt.Length)).Tokens);
+        Assert.True(writes >= 4);
+    }
+
+    [Fact]
     public async Task StartAsync_StoreIsAway_RefusesAndKeepsNothing()
     {
         _storage.BeforeWrite = _ => throw new IOException("no store");

@@ -16,6 +16,9 @@ internal sealed class FakeSessionStorage : IGrainStorage, IStoredSessions
     /// <summary>Runs before each write, to hold it or to make it fail.</summary>
     public Func<SessionRecord, Task> BeforeWrite { get; set; } = _ => Task.CompletedTask;
 
+    /// <summary>Runs after each write, to make what was stored look as if it had failed.</summary>
+    public Action AfterWrite { get; set; } = () => { };
+
     /// <summary>How often a session was looked for: once for each activation.</summary>
     public int Reads => Volatile.Read(ref _reads);
 
@@ -42,7 +45,7 @@ internal sealed class FakeSessionStorage : IGrainStorage, IStoredSessions
     {
         foreach (GrainId id in _records.Keys)
         {
-            _records.AddOrUpdate(id, _ => throw new InvalidOperationException("gone"), (_, stored) => (stored.Record, stored.Version + 1));
+            _records.AddOrUpdate(id, _ => throw new InvalidOperationException("gone"), (_, stored) => (stored.Record with { Writer = Guid.NewGuid() }, stored.Version + 1));
         }
     }
 
@@ -70,6 +73,7 @@ internal sealed class FakeSessionStorage : IGrainStorage, IStoredSessions
             throw new InconsistentStateException("another has written");
         }
 
+        AfterWrite();
         (grainState.ETag, grainState.RecordExists) = ($"{known + 1}", true);
     }
 

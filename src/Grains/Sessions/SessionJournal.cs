@@ -104,7 +104,7 @@ internal sealed partial class SessionJournal(SessionStore store, Func<(SessionRe
                 taken(other);
                 throw;
             }
-            catch (Exception failure) when (_written > 0 && !_isClosed)
+            catch (Exception failure) when (store.IsStored && !_isClosed)
             {
                 LogWaiting(failure, wait.TotalMilliseconds);
                 await Task.Delay(wait, time);

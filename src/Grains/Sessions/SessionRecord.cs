@@ -47,6 +47,10 @@ internal sealed record SessionRecord
     [Id(9)]
     public DateTimeOffset? Expires { get; init; }
 
+    /// <summary>The activation that wrote it.</summary>
+    [Id(10)]
+    public Guid Writer { get; init; }
+
     /// <summary>Packs tokens.</summary>
     /// <param name="tokens">Each 0 … 65535: palettes have at most that many colours.</param>
     public static byte[] Pack(ReadOnlySpan<int> tokens)

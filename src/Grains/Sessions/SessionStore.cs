@@ -17,9 +17,13 @@ internal sealed class SessionStore(IGrainStorage? storage, GrainId session)
     const string StateName = "session";
 
     readonly GrainState<SessionRecord> _state = new(new SessionRecord());
+    readonly Guid _writer = Guid.NewGuid();
 
     /// <summary>Whether what is written outlives the process.</summary>
     internal bool IsDurable => storage is not null;
+
+    /// <summary>Whether something is stored, as far as is known.</summary>
+    internal bool IsStored => _state.RecordExists;
 
     /// <summary>What is stored; without a spec if nothing is.</summary>
     /// <exception cref="IgptException">StoreUnavailable.</exception>
@@ -34,9 +38,27 @@ internal sealed class SessionStore(IGrainStorage? storage, GrainId session)
     /// <exception cref="InconsistentStateException">Another activation has written meanwhile: it owns the session.</exception>
     internal async Task WriteAsync(SessionRecord record)
     {
-        if (storage is not null)
+        if (storage is null)
         {
-            _state.State = record;
+            return;
+        }
+
+        _state.State = record with { Writer = _writer };
+        try
+        {
+            await storage.WriteStateAsync(StateName, session, _state);
+        }
+        catch (InconsistentStateException) when (_state.RecordExists)
+        {
+            // A write that failed because it took too long may have been carried out all the same: what is there is then this activation's own.
+            var found = new GrainState<SessionRecord>(new SessionRecord());
+            await storage.ReadAsync(StateName, session, found);
+            if (found.State?.Writer != _writer)
+            {
+                throw;
+            }
+
+            _state.ETag = found.ETag;
             await storage.WriteStateAsync(StateName, session, _state);
         }
     }
