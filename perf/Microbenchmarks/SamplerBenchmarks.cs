@@ -23,6 +23,9 @@ public class SamplerBenchmarks
     [Benchmark]
     public int TopP() => Draw(new SamplingParameters { TopP = 0.9 });
 
+    [Benchmark]
+    public int TopKAndTopP() => Draw(new SamplingParameters { TopK = 40, TopP = 0.9 });
+
     int Draw(SamplingParameters sampling)
     {
         _sampler.TrySample(_logits, sampling, _position++, out int token);

@@ -11,6 +11,8 @@ internal sealed class CliContext(IgptClient client, DateTime? deadline, bool isJ
 {
     static readonly JsonFormatter Json = new(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true).WithFormatDefaultValues(true));
 
+    string _told = "";
+
     /// <summary>Streams that survive lost gateways.</summary>
     internal IgptClient Client { get; } = client;
 
@@ -39,7 +41,13 @@ internal sealed class CliContext(IgptClient client, DateTime? deadline, bool isJ
 
         string what = notice.Failure.GetRpcStatus() is null ? "does not answer" : $"says: {notice.Failure.Status.Detail}";
         string where = notice.Next == notice.Failed ? "" : $" at {notice.Next}";
-        ErrorConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"igpt: the gateway {notice.Failed} {what}; going on{where} in {notice.Delay.TotalSeconds:0.0} s"));
+        string told = $"igpt: the gateway {notice.Failed} {what}; going on{where}";
+        if (told != _told)
+        {
+            // The same again and again says no more.
+            _told = told;
+            ErrorConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{told} in {notice.Delay.TotalSeconds:0.0} s"));
+        }
     }
 
     internal void WriteLine(string line) => writers.Out.WriteLine(line);

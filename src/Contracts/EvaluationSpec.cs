@@ -27,4 +27,8 @@ public sealed record EvaluationSpec
     /// <summary>For <see cref="EvaluationKind.Classify"/>: further heads to score from the same pass; <c>*</c> for all of the model.</summary>
     [Id(5)]
     public string[] MoreHeads { get; init; } = [];
+
+    /// <summary>Who asked for it: of equal priority, clients share a device evenly.</summary>
+    [Id(6)]
+    public string Client { get; init; } = "";
 }

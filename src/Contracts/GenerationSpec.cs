@@ -44,8 +44,12 @@ public sealed record GenerationSpec
     [Id(9)]
     public TimeSpan TimeToLive { get; init; }
 
-    /// <summary>Whether another spec asks for the same.</summary>
+    /// <summary>Who asked for it: of equal priority, clients share a device evenly.</summary>
+    [Id(10)]
+    public string Client { get; init; } = "";
+
+    /// <summary>Whether another spec asks for the same, whoever asks.</summary>
     /// <param name="other">The other.</param>
     public bool IsSameAs(GenerationSpec other) =>
-        (this with { Prompt = other.Prompt, Forced = other.Forced }) == other && Prompt.AsSpan().SequenceEqual(other.Prompt) && Forced.AsSpan().SequenceEqual(other.Forced);
+        (this with { Prompt = other.Prompt, Forced = other.Forced, Client = other.Client }) == other && Prompt.AsSpan().SequenceEqual(other.Prompt) && Forced.AsSpan().SequenceEqual(other.Forced);
 }

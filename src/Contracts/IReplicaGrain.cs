@@ -58,8 +58,9 @@ public interface IReplicaGrain : IGrainWithStringKey
     /// <param name="session">The session it is for.</param>
     /// <param name="spec">What to generate.</param>
     /// <param name="generated">Tokens already made, after the prompt: generation goes on behind them.</param>
+    /// <param name="isReadmission">Whether another replica that was lost had taken it: then it is taken however long the queue is.</param>
     /// <param name="cancellationToken">Ends the generation.</param>
     /// <exception cref="IgptException">Overloaded, NoReplica, Draining, InvalidArgument, Unsupported: before the first update, and nothing was queued.</exception>
     [Alias("generate")]
-    IAsyncEnumerable<SessionUpdate> GenerateAsync(SessionId session, GenerationSpec spec, int[] generated, CancellationToken cancellationToken = default);
+    IAsyncEnumerable<SessionUpdate> GenerateAsync(SessionId session, GenerationSpec spec, int[] generated, bool isReadmission = false, CancellationToken cancellationToken = default);
 }

@@ -15,7 +15,7 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
 {
     // Bounded by admission: at most one submission and a few cancellations per sequence in flight.
     readonly BlockingCollection<Command> _commands = [];
-    readonly ConcurrentDictionary<SequenceId, bool> _inFlight = new();
+    readonly ConcurrentDictionary<SequenceId, int> _inFlight = new(); // and what each will have computed
     readonly TaskCompletionSource<ModelShape> _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -26,6 +26,8 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
     Thread? _thread;
     ModelShape? _shape;
     int _capacity;
+    long _tokenCapacity;
+    long _tokensInFlight;
     int _slotCount;
     int _slotsUsed;
     int _running;
@@ -66,6 +68,7 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
                 ComputedTokens = Volatile.Read(ref _computedTokens),
                 SharedTokens = Volatile.Read(ref _sharedTokens),
                 TokensPerSecond = _meter.Rate(Now),
+                TokensInFlight = Interlocked.Read(ref _tokensInFlight),
                 Draining = _draining,
                 Fault = _fault,
             };
@@ -185,23 +188,30 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
                 return SubmitOutcome.Draining;
             }
 
-            if (_inFlight.Count >= _capacity)
+            if (!sequence.IsReadmission && (_inFlight.Count >= _capacity || Interlocked.Read(ref _tokensInFlight) + sequence.Work > _tokenCapacity))
             {
                 return SubmitOutcome.QueueFull;
             }
 
-            if (!_inFlight.TryAdd(sequence.Id, true))
+            if (!_inFlight.TryAdd(sequence.Id, sequence.Work))
             {
                 throw new EngineRequestException($"a sequence's id must be unique among those in flight; given '{sequence.Id}' again");
             }
 
+            Interlocked.Add(ref _tokensInFlight, sequence.Work);
             sequence.Ended = Forget;
             _commands.Add(new Command.Submit(sequence));
             return SubmitOutcome.Accepted;
         }
     }
 
-    void Forget(SequenceId id) => _inFlight.TryRemove(id, out _);
+    void Forget(SequenceId id)
+    {
+        if (_inFlight.TryRemove(id, out int work))
+        {
+            Interlocked.Add(ref _tokensInFlight, -work);
+        }
+    }
 
     void Close()
     {
@@ -219,6 +229,7 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
             using IModelRunner runner = createRunner();
             scheduler = new Scheduler(options, runner.Shape, runner.SlotCount);
             _capacity = runner.SlotCount + options.MaxWaiting;
+            _tokenCapacity = ((long)runner.SlotCount * runner.Shape.PositionCount) + options.MaxWaitingTokens;
             Volatile.Write(ref _slotCount, runner.SlotCount);
             _shape = runner.Shape;
             LogStarted(runner.SlotCount, options.MaxBatchTokens);
@@ -319,6 +330,7 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
         }
 
         _inFlight.Clear();
+        Interlocked.Exchange(ref _tokensInFlight, 0);
         Volatile.Write(ref _slotsUsed, 0);
         Volatile.Write(ref _running, 0);
         _started.TrySetException(reason);

@@ -21,6 +21,9 @@ public sealed record EngineOptions
     /// <summary>Sequences accepted beyond those that have a KV slot. At least 0; default 256. The next one is refused.</summary>
     public int MaxWaiting { get; init; } = 256;
 
+    /// <summary>Tokens that sequences beyond those that have a KV slot may have to be computed. At least 0; default 262,144: 256 whole images. The next sequence is refused.</summary>
+    public int MaxWaitingTokens { get; init; } = 256 * 1024;
+
     /// <summary>Shortest common prefix, in tokens, that is copied from another slot instead of being computed again. At least 1; default 16.</summary>
     public int MinSharedPrefix { get; init; } = 16;
 }

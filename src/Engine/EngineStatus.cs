@@ -27,6 +27,9 @@ public sealed record EngineStatus
     /// <summary>Tokens computed per second over the latest second or so of work; 0 when idle.</summary>
     public double TokensPerSecond { get; init; }
 
+    /// <summary>Tokens of all sequences in flight, computed and still to be computed.</summary>
+    public long TokensInFlight { get; init; }
+
     /// <summary>True while the engine finishes what it has and takes no more.</summary>
     public bool Draining { get; init; }
 

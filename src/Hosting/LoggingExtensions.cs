@@ -13,6 +13,9 @@ public static class LoggingExtensions
         .AddFilter("Grpc", LogLevel.Warning)
         .AddFilter("Polly", LogLevel.Warning)
 
+        // Who asks is told; a silo that loads or leaves would say so each second.
+        .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical)
+
         // Orleans 10.4.2 warns at each start that its check has not run for as long as the machine is up.
         .AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error);
 }

@@ -4,14 +4,15 @@ using System.Runtime.Intrinsics.X86;
 
 namespace IgptCluster.Model;
 
-/// <summary>What Vector512 lacks or does slowly in .NET 10: the larger of two without rules for NaN, and powers of 2 without float64. Any thread.</summary>
+/// <summary>What Vector512 lacks or does slowly in .NET 10: the larger of two without rules for NaN, and powers of 2 without float64. On any processor; any thread.</summary>
 internal static class Float512
 {
     const float ToWhole = 1.5f * (1 << 23); // a number plus this has no digits left behind the point, and its whole part in its lowest bits
 
     // left > right ? left : right, so right where one is not a number.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Vector512<float> Larger(Vector512<float> left, Vector512<float> right) => Avx512F.Max(left, right);
+    internal static Vector512<float> Larger(Vector512<float> left, Vector512<float> right) =>
+        Avx512F.IsSupported ? Avx512F.Max(left, right) : Vector512.ConditionalSelect(Vector512.GreaterThan(left, right), left, right);
 
     // Of all lanes.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -25,14 +26,16 @@ internal static class Float512
     // Whole numbers within a byte, to bytes.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector128<sbyte> ToBytes(Vector512<int> x) =>
-        Avx512F.ConvertToVector128SByte(x);
+        Avx512F.IsSupported
+            ? Avx512F.ConvertToVector128SByte(x)
+            : Vector128.Narrow(Vector128.Narrow(x.GetLower().GetLower(), x.GetLower().GetUpper()), Vector128.Narrow(x.GetUpper().GetLower(), x.GetUpper().GetUpper()));
 
     // σ(x)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector512<float> Sigmoid(Vector512<float> x)
     {
         Vector512<float> power = x * Vector512.Create(-MathF.Log2(MathF.E));
-        power = Avx512F.Min(Vector512.Create(126f), power); // what is not a number stays so
+        power = Vector512.ConditionalSelect(Vector512.LessThan(Vector512.Create(126f), power), Vector512.Create(126f), power); // what is not a number stays so
         return Vector512<float>.One / (Vector512<float>.One + Exp2(power));
     }
 

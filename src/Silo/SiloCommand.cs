@@ -23,6 +23,7 @@ internal static partial class SiloCommand
             (Setting("--threads", "Threads that compute on processors. Default: one for each core."), "Igpt:Threads"),
             (Setting("--slots", "KV slots per replica."), "Igpt:Slots"),
             (Setting("--max-waiting", "Sequences that may wait for a slot."), "Igpt:MaxWaiting"),
+            (Setting("--max-waiting-tokens", "Tokens that they may have to be computed."), "Igpt:MaxWaitingTokens"),
             (Setting("--max-batch-tokens", "Token budget of an engine step."), "Igpt:MaxBatchTokens"),
             (Setting("--decode-stretch", "How many times as long prefills may make a step of generations."), "Igpt:DecodeStretch"),
             (Setting("--data", "Folder of the embedded store, in which sessions outlive this process. Default: one in the user's home."), "Igpt:Store:Folder"),

@@ -57,7 +57,8 @@ internal sealed class StoreProcess : IAsyncDisposable
     string AddressFile => Path.Combine(_folder, "address.json");
 
     Process Launch() => Process.Start(new ProcessStartInfo(
-        "dotnet", [Path.Combine(ServerProcess.FolderOf("Store"), "igpt-store.dll"), "--folder", _folder, "--port", _port.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardOutput = true })!;
+        "dotnet", [Path.Combine(ServerProcess.FolderOf("Store"), "igpt-store.dll"), "--folder", _folder, "--port", _port.ToString(CultureInfo.InvariantCulture)])
+    { RedirectStandardOutput = true })!;
 
     public async ValueTask DisposeAsync()
     {

@@ -118,4 +118,29 @@ public sealed class SamplerTests
             return token;
         }
     }
+
+    [Theory]
+    [InlineData(512)]
+    [InlineData(64)]
+    [InlineData(13)]
+    public void Probabilities_AnyLogitsAndFilters_AreThePlainDefinitionsBitForBit(int colours)
+    {
+        var random = new Random(colours);
+        var sampler = new Sampler(colours);
+        for (int row = 0; row < 400; row++)
+        {
+            // Coarse ones have ties, some of zeros of both signs.
+            float scale = row % 2 == 0 ? 8f : 0.5f;
+            float[] logits = [.. Enumerable.Range(0, colours).Select(_ => row % 4 == 3 ? MathF.Round(random.Next(-4, 4)) * scale : (random.NextSingle() - 0.5f) * scale * 4)];
+            logits[random.Next(colours)] = float.NegativeInfinity;
+            logits[random.Next(colours)] = -0f;
+            var sampling = new SamplingParameters
+            {
+                Temperature = (row % 5) switch { 0 => 0.7, 1 => 1.3, 2 => 1e-39, _ => 1 },
+                TopK = row % 3 == 0 ? 0 : random.Next(1, colours + 2),
+                TopP = row % 7 < 3 ? 1 : 1 - (0.99 * random.NextDouble()),
+            };
+            Assert.Equal(PlainSampler.Probabilities(logits, sampling), sampler.Probabilities(logits, sampling).ToArray());
+        }
+    }
 }

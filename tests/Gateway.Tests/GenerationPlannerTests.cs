@@ -96,7 +96,7 @@ public sealed class GenerationPlannerTests : IDisposable
     public void Dispose() => _reader.Dispose();
 
     Task<GenerationSpec[]> PlanAsync(GenerateRequest request) =>
-        new GenerationPlanner(_reader, Options.Create(new GatewayOptions())).PlanAsync(Model, request, Cancelled);
+        new GenerationPlanner(_reader, Options.Create(new GatewayOptions())).PlanAsync(Model, request, "tests", Cancelled);
 
     static ImageInput Grid(int tokens) => new() { Tokens = new TokenGrid { Width = 8, Height = 8, Ids = { Enumerable.Range(0, tokens).Select(i => (uint)i % 16) } } };
 }

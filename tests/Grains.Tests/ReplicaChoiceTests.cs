@@ -26,6 +26,38 @@ public sealed class ReplicaChoiceTests
     }
 
     [Fact]
+    public async Task ChooseAsync_ReplicaThatFilledSinceItWasLookedAt_TakesTheOther()
+    {
+        using var gate = new SemaphoreSlim(0);
+        var model = new FakeModel { BeforeStep = _ => gate.Wait() };
+        await using TestCluster cluster = await TestCluster.StartAsync(model, devices: 2);
+        ReplicaStatus[] lately = await cluster.ReadyAsync("toy", 2);
+        var filled = new SessionId("filling");
+        await using (IAsyncEnumerator<SessionUpdate> updates = cluster.Grains.GetGrain<IReplicaGrain>(lately[0].Id.ToString())
+            .GenerateAsync(filled, SessionCalls.Spec, [], cancellationToken: TestCluster.Cancelled).GetAsyncEnumerator(TestCluster.Cancelled))
+        {
+            Assert.True(await updates.MoveNextAsync());
+            for (int seed = 0; seed < 10; seed++)
+            {
+                // Lately it was the roomier one.
+                ReplicaStatus[] known = [lately[0], lately[1] with { Running = 1 }];
+                Assert.Equal(lately[1].Id, await ReplicaChoice.ChooseAsync(cluster.Grains, known, new Random(seed), TimeProvider.System));
+            }
+
+            gate.Release(1000);
+        }
+    }
+
+    [Fact]
+    public async Task ChooseAsync_ReplicaThatDoesNotAnswer_TakesTheOther()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel(), devices: 1);
+        ReplicaStatus answers = (await cluster.ReadyAsync("toy", 1))[0];
+        ReplicaStatus silent = answers with { Id = new ReplicaId("unknown", 0) };
+        Assert.Equal(answers.Id, await ReplicaChoice.ChooseAsync(cluster.Grains, [answers with { Running = 1 }, silent], new Random(1), TimeProvider.System));
+    }
+
+    [Fact]
     public void BetterOfTwo_NoneReady_SaysSo()
     {
         ReplicaStatus[] replicas = [Status(0, running: 0, state: ReplicaState.Faulted) with { Message = "out of memory" }];

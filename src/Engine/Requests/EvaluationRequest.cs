@@ -18,6 +18,9 @@ public sealed record EvaluationRequest
     /// <summary>True to score: the log-probability of every token given the start token and those before it. Excludes <see cref="PooledLayers"/>.</summary>
     public bool LogProbabilities { get; init; }
 
-    /// <summary>Higher is served first; equal ones in order of arrival. Default 0.</summary>
+    /// <summary>Higher is served first; of equal ones those of the client that has been served least, then in order of arrival. Default 0.</summary>
     public int Priority { get; init; }
+
+    /// <summary>Whose it is: of equal priority, clients share the device evenly. Default: nobody's in particular.</summary>
+    public string Client { get; init; } = "";
 }

@@ -18,6 +18,12 @@ public sealed record GenerationRequest
     /// <summary>Raster positions that take a given colour whatever the model says. Those inside the prompt or behind the end have no effect.</summary>
     public IReadOnlyDictionary<int, int> Forced { get; init; } = new Dictionary<int, int>();
 
-    /// <summary>Higher is served first; equal ones in order of arrival. Default 0.</summary>
+    /// <summary>Higher is served first; of equal ones those of the client that has been served least, then in order of arrival. A waiting one takes the slot of a running one of lower priority, which waits again. Default 0.</summary>
     public int Priority { get; init; }
+
+    /// <summary>Whose it is: of equal priority, clients share the device evenly. Default: nobody's in particular.</summary>
+    public string Client { get; init; } = "";
+
+    /// <summary>Whether it was accepted before, by an engine that was lost or is leaving: it is taken however long the queue is, and comes before what is new.</summary>
+    public bool IsReadmission { get; init; }
 }

@@ -4,15 +4,28 @@ namespace IgptCluster.Engine;
 
 /// <summary>
 /// Draws a colour from logits in Hugging Face's order: temperature, top-k, top-p, softmax; then one uniform number picks. Probabilities are in double.
-/// One engine's thread only: it keeps its buffers.
+/// Sums are taken in one order, whatever vectors this machine has. One engine's thread only: it keeps its buffers.
 /// </summary>
 /// <param name="colours">Number of colours; logits behind them (the start token's, where embeddings are tied) are never drawn.</param>
 sealed class Sampler(int colours)
 {
+    const int Padding = 8; // doubles of the widest vector: one exponential is not computed in another way than the others
+
+    // Exponents of normal numbers. Where a vector has another one, the library computes its neighbours in another way too, which differs in the last bit.
+    const double LeastExponent = -708;
+
+    readonly ColourOrder _order = new(colours);
+
+    readonly int[] _all = [.. Enumerable.Range(0, colours)];
+    readonly int[] _top = new int[colours];
     readonly float[] _divided = new float[colours];
-    readonly double[] _scores = new double[colours];
-    readonly double[] _sorted = new double[colours];
-    readonly int[] _order = new int[colours];
+    readonly double[] _weights = new double[colours + Padding];
+    readonly bool[] _vanished = new bool[colours];
+    readonly double[] _probabilities = new double[colours];
+
+    // Colours that top-k leaves, ascending, and how many they are; the buffers before have their values in the same places.
+    int[] _kept = [];
+    int _count;
 
     /// <summary>Draws the colour of one raster position.</summary>
     /// <param name="logits">float32, at least one per colour.</param>
@@ -22,16 +35,20 @@ sealed class Sampler(int colours)
     /// <returns>False if a logit is not a number, or none is finite, or one is +∞.</returns>
     internal bool TrySample(ReadOnlySpan<float> logits, SamplingParameters sampling, int position, out int token)
     {
-        token = Greatest(logits[..colours]);
-        if (token < 0)
+        logits = logits[..colours];
+
+        // Where one is not a number, that one is found; of equal ones, the first.
+        token = TensorPrimitives.IndexOfMax(logits);
+        if (!float.IsFinite(logits[token]))
         {
+            token = -1;
             return false;
         }
 
         if (sampling.Temperature > 0)
         {
-            ReadOnlySpan<double> probabilities = Probabilities(logits, sampling);
-            token = Pick(probabilities, Philox.Uniform(sampling.Seed, sampling.Sample, (uint)position));
+            double sum = Weigh(logits, logits[token], sampling);
+            token = Pick(sum, Philox.Uniform(sampling.Seed, sampling.Sample, (uint)position));
         }
 
         return true;
@@ -42,119 +59,145 @@ sealed class Sampler(int colours)
     /// <param name="sampling">Temperature above 0.</param>
     internal ReadOnlySpan<double> Probabilities(ReadOnlySpan<float> logits, SamplingParameters sampling)
     {
-        Scale(logits[..colours], sampling.Temperature);
-        if (sampling.TopK > 0 && sampling.TopK < colours)
+        logits = logits[..colours];
+        double sum = Weigh(logits, TensorPrimitives.Max(logits), sampling);
+        Array.Clear(_probabilities);
+        for (int i = 0; i < _count; i++)
         {
-            KeepTop(sampling.TopK);
+            _probabilities[_kept[i]] = _weights[i] / sum;
         }
 
+        return _probabilities;
+    }
+
+    /// <summary>Leaves the colours that may be drawn, each with its weight. Returns the weights' sum.</summary>
+    double Weigh(ReadOnlySpan<float> logits, float greatest, SamplingParameters sampling)
+    {
+        float divisor = (float)sampling.Temperature;
+
+        // As Hugging Face divides, in float32; where a tiny temperature would overflow, logits stand for what they would be divided to: the order is the same.
+        bool overflows = !float.IsFinite(greatest / divisor);
+        if (overflows || divisor == 1)
+        {
+            logits.CopyTo(_divided);
+        }
+        else
+        {
+            TensorPrimitives.Divide(logits, divisor, _divided);
+        }
+
+        KeepTop(sampling.TopK);
+        Exponentials(overflows ? greatest : greatest / divisor, overflows ? sampling.Temperature : 1);
         if (sampling.TopP < 1)
         {
             KeepNucleus(sampling.TopP);
         }
 
-        Softmax(_scores);
-        return _scores;
+        return Sum();
     }
 
-    /// <summary>Index of the greatest logit, the lowest of equal ones; −1 if they cannot be used.</summary>
-    static int Greatest(ReadOnlySpan<float> logits)
+    /// <summary>Keeps the k most likely colours; ties with the k-th stay, as in Hugging Face's TopKLogitsWarper.</summary>
+    void KeepTop(int count)
     {
-        // Where one is not a number, that one is found.
-        int greatest = TensorPrimitives.IndexOfMax(logits);
-        return float.IsFinite(logits[greatest]) ? greatest : -1;
-    }
-
-    /// <summary>Divides in float32, as Hugging Face does; relative to the greatest where a tiny temperature would overflow.</summary>
-    void Scale(ReadOnlySpan<float> logits, double temperature)
-    {
-        float divisor = (float)temperature;
-        float greatest = logits[Greatest(logits)];
-        if (float.IsFinite(greatest / divisor))
+        if (count <= 0 || count >= colours)
         {
-            TensorPrimitives.Divide(logits, divisor, _divided);
-            TensorPrimitives.ConvertTruncating<float, double>(_divided, _scores);
+            (_kept, _count) = (_all, colours);
             return;
         }
 
-        for (int i = 0; i < colours; i++)
+        float least = _order.Bound(_divided, count);
+        (int[] top, float[] divided, int kept) = (_top, _divided, 0);
+        for (int i = 0; i < divided.Length; i++)
         {
-            _scores[i] = (logits[i] - (double)greatest) / temperature;
+            // Written always, kept or not: nothing for the processor to guess.
+            (top[kept], divided[kept]) = (i, divided[i]);
+            kept += divided[i] >= least ? 1 : 0;
         }
+
+        (_kept, _count) = (top, kept);
     }
 
-    void KeepTop(int count)
+    /// <summary>Weights relative to the greatest, which is 1. Each is a function of its own score alone.</summary>
+    void Exponentials(double greatest, double divisor)
     {
-        _scores.CopyTo(_sorted, 0);
-        Array.Sort(_sorted);
-        double least = _sorted[^count];
-        for (int i = 0; i < colours; i++)
+        Span<double> weights = _weights.AsSpan(0, Math.Max(_count, Padding));
+        weights[_count..].Clear();
+        TensorPrimitives.ConvertTruncating<float, double>(_divided.AsSpan(0, _count), weights);
+        TensorPrimitives.Subtract(weights[.._count], greatest, weights);
+        if (divisor != 1)
         {
-            // Ties with the k-th stay, as in Hugging Face's TopKLogitsWarper.
-            _scores[i] = _scores[i] < least ? double.NegativeInfinity : _scores[i];
+            TensorPrimitives.Divide(weights[.._count], divisor, weights);
+        }
+
+        bool vanish = TensorPrimitives.Min<double>(weights) < LeastExponent;
+        if (vanish)
+        {
+            for (int i = 0; i < _count; i++)
+            {
+                (_vanished[i], weights[i]) = (weights[i] < LeastExponent, Math.Max(weights[i], LeastExponent));
+            }
+        }
+
+        TensorPrimitives.Exp<double>(weights, weights);
+        for (int i = 0; vanish && i < _count; i++)
+        {
+            weights[i] = _vanished[i] ? 0 : weights[i];
         }
     }
 
     /// <summary>Removes the least likely colours as long as their mass together stays within 1 − p; the most likely always stays.</summary>
     void KeepNucleus(double mass)
     {
-        for (int i = 0; i < colours; i++)
+        ReadOnlySpan<ulong> ascending = _order.Ascending(_divided.AsSpan(0, _count));
+        double sum = 0;
+        foreach (ulong ranked in ascending)
         {
-            _order[i] = i;
+            sum += _weights[ColourOrder.Index(ranked)];
         }
 
-        _order.AsSpan().Sort((left, right) => _scores[left].CompareTo(_scores[right]) is not 0 and var byScore ? byScore : left - right);
-        for (int i = 0; i < colours; i++)
-        {
-            _sorted[i] = _scores[_order[i]];
-        }
-
-        Softmax(_sorted);
         double below = 0;
-        for (int i = 0; i < colours - 1; i++)
+        foreach (ulong ranked in ascending[..^1])
         {
-            below += _sorted[i];
+            below += _weights[ColourOrder.Index(ranked)] / sum;
             if (below > 1 - mass)
             {
                 break;
             }
 
-            _scores[_order[i]] = double.NegativeInfinity;
+            _weights[ColourOrder.Index(ranked)] = 0;
         }
     }
 
-    /// <summary>The sum is taken in the colours' order, whatever vectors this machine has.</summary>
-    static void Softmax(Span<double> values)
+    double Sum()
     {
-        TensorPrimitives.Subtract(values, TensorPrimitives.Max<double>(values), values);
-        TensorPrimitives.Exp<double>(values, values);
         double sum = 0;
-        foreach (double value in values)
+        foreach (double weight in _weights.AsSpan(0, _count))
         {
-            sum += value;
+            sum += weight;
         }
 
-        TensorPrimitives.Divide(values, sum, values);
+        return sum;
     }
 
-    static int Pick(ReadOnlySpan<double> probabilities, double uniform)
+    int Pick(double total, double uniform)
     {
         double sum = 0;
         int last = 0;
-        for (int i = 0; i < probabilities.Length; i++)
+        for (int i = 0; i < _count; i++)
         {
-            if (probabilities[i] > 0)
+            double probability = _weights[i] / total;
+            if (probability > 0)
             {
                 last = i;
-                sum += probabilities[i];
+                sum += probability;
                 if (uniform < sum)
                 {
-                    return i;
+                    break;
                 }
             }
         }
 
         // Rounding may leave the sum a hair below 1.
-        return last;
+        return _kept[last];
     }
 }

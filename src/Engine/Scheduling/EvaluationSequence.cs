@@ -10,7 +10,7 @@ sealed class EvaluationSequence : Sequence
     readonly double[] _sums;
 
     internal EvaluationSequence(EvaluationRequest request, ModelShape shape)
-        : base(request.Id, request.Priority)
+        : base(request.Id, request.Priority, request.Client)
     {
         _request = request;
         _inputs = request.LogProbabilities ? (int[])[shape.StartToken, .. request.Tokens.Span[..^1]] : request.Tokens;
@@ -21,6 +21,8 @@ sealed class EvaluationSequence : Sequence
     internal Task<EvaluationResult> Completion => _completion.Task;
 
     internal override ReadOnlyMemory<int> Inputs => _inputs;
+
+    internal override int Work => _inputs.Length;
 
     internal override bool IsDecoding => false;
 

@@ -9,15 +9,15 @@ sealed class GenerationSequence : Sequence
     readonly Channel<GeneratedToken> _tokens;
     readonly TaskCompletionSource<GenerationResult> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly int[] _inputs;
-    readonly int _prefill;
     readonly TimeSpan _submitted;
     int _known;
+    int _prefill;
     TimeSpan? _started;
     TimeSpan? _first;
     TimeSpan _last;
 
     internal GenerationSequence(GenerationRequest request, int startToken, TimeSpan now)
-        : base(request.Id, request.Priority)
+        : base(request.Id, request.Priority, request.Client)
     {
         _request = request;
         _submitted = now;
@@ -41,6 +41,12 @@ sealed class GenerationSequence : Sequence
 
     internal override ReadOnlyMemory<int> Inputs => _inputs.AsMemory(0, _known);
 
+    internal override int Work => _inputs.Length;
+
+    internal override bool IsReadmission => _request.IsReadmission;
+
+    internal override bool CanBePreempted => true;
+
     internal override bool IsDecoding => Computed >= _prefill;
 
     // The last input must be computed: its logits give the next token.
@@ -56,7 +62,13 @@ sealed class GenerationSequence : Sequence
         WantsLogits = tokens == Remaining,
     };
 
-    internal override void Start(TimeSpan now) => _started = now;
+    internal override void Start(TimeSpan now) => _started ??= now;
+
+    internal override void Preempt()
+    {
+        base.Preempt();
+        _prefill = _known;
+    }
 
     internal override void Finish() => End(FinishReason.Length, "");
 

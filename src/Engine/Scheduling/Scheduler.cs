@@ -1,7 +1,7 @@
 namespace IgptCluster.Engine;
 
 /// <summary>
-/// Decides what each step computes: one token of every decoding sequence first, then chunks of prefills by priority and arrival, within
+/// Decides what each step computes: one token of every decoding sequence first, then chunks of prefills by priority, what their clients have been served, and arrival, within
 /// the token budget and the time that decoding sequences can be made to wait. Touches no tensor. The engine's thread only.
 /// </summary>
 sealed class Scheduler
@@ -24,6 +24,8 @@ sealed class Scheduler
     readonly List<SequenceChunk> _chunks = [];
     readonly StepPlan _plan;
     TimeSpan _planned;
+    readonly ClientShares _shares = new();
+    readonly HashSet<Sequence> _passed = [];
     int _decoding;
     long _arrivals;
 
@@ -45,6 +47,9 @@ sealed class Scheduler
 
     internal long SharedTokens { get; private set; }
 
+    /// <summary>Running generations that gave their slot to others of higher priority.</summary>
+    internal long Preemptions { get; private set; }
+
     internal bool HasWork => _running.Count + _waiting.Count > 0;
 
     /// <summary>Queues a sequence. One whose tokens are all given already ends at once.</summary>
@@ -57,7 +62,8 @@ sealed class Scheduler
             return false;
         }
 
-        sequence.Arrival = _arrivals++;
+        sequence.Arrival = sequence.IsReadmission ? _arrivals++ - (long.MaxValue / 2) : _arrivals++;
+        sequence.Share = _shares.Enter(sequence.Client);
         Insert(_waiting, sequence);
         return true;
     }
@@ -73,6 +79,7 @@ sealed class Scheduler
 
         found.Cancel();
         Remove(found);
+        _shares.Leave(found.Share!);
         return true;
     }
 
@@ -83,6 +90,7 @@ sealed class Scheduler
         _scheduled.Clear();
         _copies.Clear();
         _chunks.Clear();
+        Preempt();
         foreach (Sequence sequence in _running)
         {
             if (sequence.IsDecoding)
@@ -101,13 +109,17 @@ sealed class Scheduler
             }
         }
 
-        for (int i = 0; i < _waiting.Count && budget > 0 && _slots.Free > 0; i++)
+        _passed.Clear();
+        while (budget > 0 && _slots.Free > 0 && NextWaiting() is { } sequence)
         {
-            Sequence sequence = _waiting[i];
             if (TryStart(sequence, now))
             {
-                _waiting.RemoveAt(i--);
+                _waiting.Remove(sequence);
                 budget -= Plan(sequence, budget);
+            }
+            else
+            {
+                _passed.Add(sequence);
             }
         }
 
@@ -128,6 +140,7 @@ sealed class Scheduler
         for (int i = 0; i < _scheduled.Count; i++)
         {
             (Sequence sequence, int tokens) = _scheduled[i];
+            sequence.Share!.Served += tokens;
             if (sequence.Slot < 0)
             {
                 continue;
@@ -145,6 +158,7 @@ sealed class Scheduler
             }
 
             Remove(sequence, holdsPrefix: usable);
+            _shares.Leave(sequence.Share!);
             ended++;
         }
 
@@ -174,6 +188,47 @@ sealed class Scheduler
         {
             sequence.Stop(reason);
             Remove(sequence);
+            _shares.Leave(sequence.Share!);
+        }
+    }
+
+    /// <summary>Of the highest priority that waits, the sequence of the client that has been served least; of that client's the one that came first.</summary>
+    Sequence? NextWaiting()
+    {
+        Sequence? next = null;
+        foreach (Sequence sequence in _waiting)
+        {
+            // In the order of service: what follows has a lower priority.
+            if (next is not null && sequence.Priority < next.Priority)
+            {
+                break;
+            }
+
+            if (!_passed.Contains(sequence) && (next is null || sequence.Share!.Served < next.Share!.Served))
+            {
+                next = sequence;
+            }
+        }
+
+        return next;
+    }
+
+    /// <summary>Where no slot is free, running generations give theirs to waiting sequences of higher priority, and wait again.</summary>
+    void Preempt()
+    {
+        for (int waiting = 0; waiting < _waiting.Count && _slots.Free == waiting; waiting++)
+        {
+            // In the order of service: the last is the one to go first.
+            int priority = _waiting[waiting].Priority;
+            if (_running.FindLast(running => running.CanBePreempted) is not { } victim || victim.Priority >= priority)
+            {
+                return;
+            }
+
+            Remove(victim);
+            victim.Preempt();
+            Insert(_waiting, victim);
+            Preemptions++;
         }
     }
 

@@ -4,11 +4,26 @@ namespace IgptCluster.Engine;
 /// One sequence in flight: its input tokens, how many of them its KV slot holds, and what comes out. There are no phases: a sequence is
 /// scheduled until its computed tokens have caught up with its known ones. The engine's thread only.
 /// </summary>
-abstract class Sequence(SequenceId id, int priority)
+abstract class Sequence(SequenceId id, int priority, string client)
 {
     internal SequenceId Id { get; } = id;
 
     internal int Priority { get; } = priority;
+
+    /// <summary>Whose it is.</summary>
+    internal string Client { get; } = client;
+
+    /// <summary>What its client has been served; set by the scheduler.</summary>
+    internal ClientShare? Share { get; set; }
+
+    /// <summary>Tokens it will have computed in the end.</summary>
+    internal abstract int Work { get; }
+
+    /// <summary>Whether it was accepted elsewhere before: it is taken however long the queue is, and comes before what is new.</summary>
+    internal virtual bool IsReadmission => false;
+
+    /// <summary>Whether it can give its slot back and be computed again.</summary>
+    internal virtual bool CanBePreempted => false;
 
     /// <summary>Order of arrival; set by the scheduler.</summary>
     internal long Arrival { get; set; }
@@ -51,6 +66,9 @@ abstract class Sequence(SequenceId id, int priority)
         Computed += tokens;
         return Take(output, sampler, now);
     }
+
+    /// <summary>It has given its slot back, and waits for another.</summary>
+    internal virtual void Preempt() => Computed = 0;
 
     /// <summary>Skips inputs whose keys and values were copied into the slot.</summary>
     internal void SkipShared(int tokens) => Computed = tokens;

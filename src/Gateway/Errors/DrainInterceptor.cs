@@ -5,9 +5,11 @@ using IgptCluster.Grains.Silos;
 
 namespace IgptCluster.Gateway.Errors;
 
-/// <summary>Sends who comes while this gateway leaves to another one; what is being answered is answered. Health tells by itself.</summary>
+/// <summary>Sends who comes with work while this gateway leaves to another one; what is being answered is answered, and who only looks is told.</summary>
 internal sealed class DrainInterceptor(SiloDrain drain) : Interceptor
 {
+    static readonly HashSet<string> LooksOnly = ["Get", "List", "Describe"];
+
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
     {
@@ -24,7 +26,7 @@ internal sealed class DrainInterceptor(SiloDrain drain) : Interceptor
 
     void RequireStaying(ServerCallContext context)
     {
-        if (drain.Started.IsCancellationRequested && !context.Method.StartsWith("/grpc.health", StringComparison.Ordinal))
+        if (drain.Started.IsCancellationRequested && !context.Method.StartsWith("/grpc.health", StringComparison.Ordinal) && !LooksOnly.Contains(context.Method[(context.Method.LastIndexOf('/') + 1)..]))
         {
             throw GenerationRelay.Leaving();
         }

@@ -18,9 +18,10 @@ internal sealed class GenerationPlanner(ImageReader reader, IOptions<GatewayOpti
     /// <summary>What to generate: one specification per sample.</summary>
     /// <param name="model">The model asked for.</param>
     /// <param name="request">What the client sent.</param>
+    /// <param name="client">Who it is.</param>
     /// <param name="cancellationToken">The caller gave up.</param>
     /// <exception cref="IgptException">InvalidArgument, Unsupported.</exception>
-    public async Task<GenerationSpec[]> PlanAsync(ServedModel model, GenerateRequest request, CancellationToken cancellationToken)
+    public async Task<GenerationSpec[]> PlanAsync(ServedModel model, GenerateRequest request, string client, CancellationToken cancellationToken)
     {
         if (!model.Description.CanGenerate)
         {
@@ -50,6 +51,7 @@ internal sealed class GenerationPlanner(ImageReader reader, IOptions<GatewayOpti
             Forced = GenerationFields.Forced(request.Forced, kept, image.Pixels, model.Description.VocabularySize - 1),
             Priority = request.Priority,
             TimeToLive = TimeToLive(request),
+            Client = client,
         };
         _ = GenerationFields.Operation(request.OperationId, ShortestOperationId);
         int samples = (int)Math.Max(1, request.Samples);

@@ -41,7 +41,7 @@ internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, 
     public async Task<ReplicaId> ChooseReplicaAsync(string model)
     {
         ReplicaStatus[] replicas = await ReplicasAsync(model);
-        return ReplicaChoice.BetterOfTwo(replicas, Random.Shared)?.Id ?? throw ReplicaChoice.NoneReady(replicas, model);
+        return await ReplicaChoice.ChooseAsync(grains, replicas, Random.Shared, time) ?? throw ReplicaChoice.NoneReady(replicas, model);
     }
 
     /// <summary>Load of a model's replicas.</summary>

@@ -23,7 +23,7 @@ internal sealed class ImageGptService(
         ServedModel model = await models.GetAsync(request.Model);
         int[][] images = await reader.ReadAllAsync(model, request.Images, context.CancellationToken);
         EvaluationResult result = await ClassifyAsync(
-            model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Classify, Head = request.Head, MoreHeads = [.. request.MoreHeads] }, context.CancellationToken);
+            model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Classify, Head = request.Head, MoreHeads = [.. request.MoreHeads], Client = Caller.Of(context) }, context.CancellationToken);
         uint shown = request.TopK == 0 ? DefaultTopK : request.TopK;
         return new ClassifyResponse { Results = { images.Select((_, image) => Classification(result, image, shown)) }, Usage = UsageOf(images) };
     }
@@ -36,7 +36,7 @@ internal sealed class ImageGptService(
         int layer = request.HasLayer ? (int)request.Layer : model.Description.ProbeLayer;
         int[][] images = await reader.ReadAllAsync(model, request.Images, context.CancellationToken);
         float[][] rows = (await EvaluateAsync(
-            model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Embed, Layer = layer }, context.CancellationToken)).Rows;
+            model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Embed, Layer = layer, Client = Caller.Of(context) }, context.CancellationToken)).Rows;
         return new EmbedResponse
         {
             Layer = (uint)layer,
@@ -54,7 +54,7 @@ internal sealed class ImageGptService(
         }
 
         int[][] images = await reader.ReadAllAsync(model, request.Images, context.CancellationToken);
-        float[][] rows = (await EvaluateAsync(model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Score }, context.CancellationToken)).Rows;
+        float[][] rows = (await EvaluateAsync(model, new EvaluationSpec { Images = images, Kind = EvaluationKind.Score, Client = Caller.Of(context) }, context.CancellationToken)).Rows;
         return new ScoreResponse { Results = { rows.Select(row => ImageScore(row, request.PerToken)) }, Usage = UsageOf(images) };
     }
 
@@ -62,7 +62,7 @@ internal sealed class ImageGptService(
     {
         StreamOptions stream = GenerationRelay.Checked(request.Stream);
         ServedModel model = await models.GetAsync(request.Model);
-        GenerationSpec[] specs = await planner.PlanAsync(model, request, context.CancellationToken);
+        GenerationSpec[] specs = await planner.PlanAsync(model, request, Caller.Of(context), context.CancellationToken);
         SessionId[] ids = Array.ConvertAll(specs, spec => SessionIds.Of(request.OperationId, spec.Sample));
         await StartAllAsync(ids, specs, isRepeatable: request.OperationId.Length > 0, context.CancellationToken);
         try

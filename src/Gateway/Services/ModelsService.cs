@@ -47,7 +47,11 @@ internal sealed class ModelsService(ModelDirectory models, IGrainFactory grains,
         Require.That(request.KvDtype is "" or "float32" or "bfloat16" or "int8", "kv_dtype", $"must be float32, bfloat16, int8 or be left out; given '{request.KvDtype}'");
         await grains.GetGrain<IModelGrain>(request.Model).LoadAsync(new ModelDeployment
         {
-            Source = request.Source, Replicas = Replicas(request.Replicas), DType = request.Dtype, KvDType = request.KvDtype, Version = request.Version,
+            Source = request.Source,
+            Replicas = Replicas(request.Replicas),
+            DType = request.Dtype,
+            KvDType = request.KvDtype,
+            Version = request.Version,
         });
         return await DescribeNewAsync(request.Model);
     }

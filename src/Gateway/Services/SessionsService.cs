@@ -36,7 +36,8 @@ internal sealed class SessionsService(IGrainFactory grains, ModelDirectory model
         if (request.HasRewinds && request.Rewinds != session.Rewinds)
         {
             throw new IgptException(
-                IgptErrorCode.SessionRewound, $"session {session.Id} has been rewound {session.Rewinds} times; given {request.Rewinds}: attach again from the prompt's end") { Field = "rewinds" };
+                IgptErrorCode.SessionRewound, $"session {session.Id} has been rewound {session.Rewinds} times; given {request.Rewinds}: attach again from the prompt's end")
+            { Field = "rewinds" };
         }
 
         GenerationSpec spec = session.Spec;

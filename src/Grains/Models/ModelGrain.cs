@@ -28,7 +28,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
     {
         var store = new HeadStore(services.GetKeyedService<IGrainStorage>(PlanGrain.Storage), this.GetGrainId());
         _heads = new ModelHeads(Name, store, time, logger);
-        _fleet = new ReplicaFleet(Name, _heads, cluster, GrainFactory, logger);
+        _fleet = new ReplicaFleet(Name, _heads, GrainFactory, services, logger);
         await _heads.RestoreAsync();
 
         // A predecessor may have left replicas anywhere: find them before starting others.

@@ -1,5 +1,6 @@
 using IgptCluster.Contracts;
 using IgptCluster.Grains.Placement;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace IgptCluster.Grains.Models;
@@ -10,24 +11,26 @@ namespace IgptCluster.Grains.Models;
 /// </summary>
 /// <param name="model">The model's name.</param>
 /// <param name="heads">What a replica must have before it is told of.</param>
-/// <param name="cluster">The silos, and what the cluster was told to do.</param>
 /// <param name="grains">Reaches the replicas.</param>
+/// <param name="services">Has the cluster's silos and plan, and the clock.</param>
 /// <param name="logger">Log.</param>
-internal sealed partial class ReplicaFleet(string model, ModelHeads heads, ClusterView cluster, IGrainFactory grains, ILogger logger)
+internal sealed partial class ReplicaFleet(string model, ModelHeads heads, IGrainFactory grains, IServiceProvider services, ILogger logger)
 {
     static readonly GrainType ReplicaType = GrainType.Create("igpt.replica");
     static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(3);
     static readonly TimeSpan GiveTimeout = TimeSpan.FromSeconds(10);
 
     readonly Dictionary<int, ReplicaStatus> _replicas = [];
+    readonly ClusterView _cluster = services.GetRequiredService<ClusterView>();
+    readonly TimeProvider _time = services.GetRequiredService<TimeProvider>();
 
     /// <summary>Whether the model is served.</summary>
-    internal bool IsServed => Deployment.IsServed && cluster.Serving(model).Count > 0;
+    internal bool IsServed => Deployment.IsServed && _cluster.Serving(model).Count > 0;
 
     /// <summary>Whether there is any replica.</summary>
     internal bool IsEmpty => _replicas.Count == 0;
 
-    ModelDeployment Deployment => cluster.Deployment(model);
+    ModelDeployment Deployment => _cluster.Deployment(model);
 
     /// <summary>Load of every replica, by index. A version that is not complete yet takes no work as long as an older one does.</summary>
     internal ReplicaStatus[] Statuses
@@ -56,7 +59,7 @@ internal sealed partial class ReplicaFleet(string model, ModelHeads heads, Clust
     /// <summary>Looks at every replica, starts those that are missing and retires those that are too many.</summary>
     internal async Task LookAsync(CancellationToken cancellationToken)
     {
-        var alive = cluster.Silos.Keys.Select(silo => silo.ToParsableString()).ToHashSet();
+        var alive = _cluster.Silos.Keys.Select(silo => silo.ToParsableString()).ToHashSet();
         foreach (int index in _replicas.Where(replica => !alive.Contains(replica.Value.SiloAddress)).Select(replica => replica.Key).ToArray())
         {
             _replicas.Remove(index);
@@ -90,13 +93,13 @@ internal sealed partial class ReplicaFleet(string model, ModelHeads heads, Clust
 
     int Wanted(ModelDeployment deployment) => !IsServed ? 0
         : deployment.Replicas > 0 ? deployment.Replicas
-        : cluster.Serving(model).Values.Sum(silo => silo.Devices.Count);
+        : _cluster.Serving(model).Values.Sum(silo => silo.Devices.Count);
 
     /// <summary>Replicas of a version that are here to stay.</summary>
     ReplicaStatus[] Current(long revision) =>
     [
         .. _replicas.Values.Where(replica => replica.Revision == revision && replica.State != ReplicaState.Draining
-            && !cluster.Plan.Draining.Contains(replica.SiloAddress)).OrderBy(replica => replica.Id.Index),
+            && !_cluster.Plan.Draining.Contains(replica.SiloAddress)).OrderBy(replica => replica.Id.Index),
     ];
 
     bool IsComplete(long revision) =>
@@ -119,7 +122,7 @@ internal sealed partial class ReplicaFleet(string model, ModelHeads heads, Clust
         ReplicaStatus[] current = Current(deployment.Revision);
         IEnumerable<ReplicaStatus> many = deployment.Replicas > 0
             ? current.OrderBy(replica => replica.State == ReplicaState.Faulted).Skip(deployment.Replicas)
-            : cluster.Serving(model).SelectMany(silo => current.Where(replica => replica.SiloAddress == silo.Key.ToParsableString()).Skip(silo.Value.Devices.Count));
+            : _cluster.Serving(model).SelectMany(silo => current.Where(replica => replica.SiloAddress == silo.Key.ToParsableString()).Skip(silo.Value.Devices.Count));
         return [.. old.Concat(many).Select(replica => replica.Id.Index)];
     }
 
@@ -135,7 +138,7 @@ internal sealed partial class ReplicaFleet(string model, ModelHeads heads, Clust
         IReplicaGrain replica = Replica(index);
         try
         {
-            ReplicaStatus status = await ask(replica).WaitAsync(AnswerTimeout, cancellationToken);
+            ReplicaStatus status = await ask(replica).WaitAsync(AnswerTimeout, _time, cancellationToken);
 
             // Between the last comparison and telling of the replica nothing is awaited: a head that is put meanwhile either reaches
             // the replica here or finds it among the ready ones.
@@ -173,7 +176,7 @@ internal sealed partial class ReplicaFleet(string model, ModelHeads heads, Clust
     {
         try
         {
-            string version = await Replica(index).ChangeHeadAsync(change).WaitAsync(GiveTimeout);
+            string version = await Replica(index).ChangeHeadAsync(change).WaitAsync(GiveTimeout, _time);
             if (_replicas.TryGetValue(index, out ReplicaStatus? status))
             {
                 _replicas[index] = status with { HeadsVersion = version };

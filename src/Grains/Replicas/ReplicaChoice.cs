@@ -6,22 +6,33 @@ namespace IgptCluster.Grains.Replicas;
 public static class ReplicaChoice
 {
     static readonly TimeSpan Retry = TimeSpan.FromSeconds(2);
+    static readonly TimeSpan AnswerTimeout = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>
+    /// The replica for a new request: of two ready ones picked at random, the one with more room as they say themselves, now. What is known of them is a second
+    /// old: by that alone, all that comes in a second would go to those that had room before it.
+    /// </summary>
+    /// <param name="grains">Reaches the replicas.</param>
+    /// <param name="replicas">The model's replicas, as they were lately.</param>
+    /// <param name="random">Picks the two.</param>
+    /// <param name="time">Clock for how long an answer may take.</param>
+    /// <returns>Null if none is ready.</returns>
+    public static async Task<ReplicaId?> ChooseAsync(IGrainFactory grains, IReadOnlyList<ReplicaStatus> replicas, Random random, TimeProvider time)
+    {
+        if (Two(replicas, random) is not { } two)
+        {
+            return replicas.FirstOrDefault(IsReady)?.Id;
+        }
+
+        ReplicaStatus?[] now = await Task.WhenAll(NowAsync(grains, two.First, time), NowAsync(grains, two.Second, time));
+        return (BetterOfTwo([.. now.OfType<ReplicaStatus>()], random) ?? BetterOfTwo(replicas, random))?.Id;
+    }
 
     /// <summary>The ready replica with more room out of two picked at random; null if none is ready.</summary>
     /// <param name="replicas">The model's replicas.</param>
     /// <param name="random">Picks the two.</param>
-    public static ReplicaStatus? BetterOfTwo(IReadOnlyList<ReplicaStatus> replicas, Random random)
-    {
-        ReplicaStatus[] ready = Ready(replicas);
-        if (ready.Length < 2)
-        {
-            return ready.FirstOrDefault();
-        }
-
-        int first = random.Next(ready.Length);
-        int second = (first + 1 + random.Next(ready.Length - 1)) % ready.Length;
-        return Load(ready[first]) <= Load(ready[second]) ? ready[first] : ready[second];
-    }
+    public static ReplicaStatus? BetterOfTwo(IReadOnlyList<ReplicaStatus> replicas, Random random) =>
+        Two(replicas, random) is not { } two ? replicas.FirstOrDefault(IsReady) : Load(two.First) <= Load(two.Second) ? two.First : two.Second;
 
     /// <summary>The ready replica with most room; null if none is ready.</summary>
     /// <param name="replicas">The model's replicas.</param>
@@ -38,7 +49,35 @@ public static class ReplicaChoice
         return new IgptException(IgptErrorCode.NoReplica, $"no replica of model '{name}' is ready: {states}") { RetryAfter = Retry };
     }
 
-    static ReplicaStatus[] Ready(IReadOnlyList<ReplicaStatus> replicas) => [.. replicas.Where(replica => replica.State == ReplicaState.Ready)];
+    static (ReplicaStatus First, ReplicaStatus Second)? Two(IReadOnlyList<ReplicaStatus> replicas, Random random)
+    {
+        ReplicaStatus[] ready = Ready(replicas);
+        if (ready.Length < 2)
+        {
+            return null;
+        }
+
+        int first = random.Next(ready.Length);
+        return (ready[first], ready[(first + 1 + random.Next(ready.Length - 1)) % ready.Length]);
+    }
+
+    /// <summary>A replica as it is now; null where it does not answer at once, or has started afresh and has not got its heads yet.</summary>
+    static async Task<ReplicaStatus?> NowAsync(IGrainFactory grains, ReplicaStatus lately, TimeProvider time)
+    {
+        try
+        {
+            ReplicaStatus now = await grains.GetGrain<IReplicaGrain>(lately.Id.ToString()).GetStatusAsync().WaitAsync(AnswerTimeout, time);
+            return now.HeadsVersion.Length == 0 && lately.HeadsVersion.Length > 0 ? null : now;
+        }
+        catch (Exception silent) when (silent is OrleansException or TimeoutException)
+        {
+            return null;
+        }
+    }
+
+    static ReplicaStatus[] Ready(IReadOnlyList<ReplicaStatus> replicas) => [.. replicas.Where(IsReady)];
+
+    static bool IsReady(ReplicaStatus replica) => replica.State == ReplicaState.Ready;
 
     /// <summary>Sequences per KV slot: comparable between devices of different size.</summary>
     static double Load(ReplicaStatus replica) => (replica.Running + replica.Waiting) / (double)Math.Max(1, replica.SlotsTotal);

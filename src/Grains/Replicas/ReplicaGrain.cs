@@ -14,7 +14,6 @@ namespace IgptCluster.Grains.Replicas;
 internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails silo, ILogger<ReplicaGrain> logger) : Grain, IReplicaGrain
 {
     static readonly TimeSpan LoadingRetry = TimeSpan.FromSeconds(2);
-    static readonly TimeSpan OverloadRetry = TimeSpan.FromSeconds(1);
 
     ReplicaId _id;
     ReplicaHeads _heads = new(default);
@@ -56,7 +55,14 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             DeactivateOnIdle();
             return Task.FromResult(new ReplicaStatus
             {
-                Id = _id, State = ReplicaState.Absent, Message = "it has not been started", Silo = silo.Name, SiloAddress = silo.SiloAddress.ToParsableString(), Device = "", DType = "", Loaded = 0,
+                Id = _id,
+                State = ReplicaState.Absent,
+                Message = "it has not been started",
+                Silo = silo.Name,
+                SiloAddress = silo.SiloAddress.ToParsableString(),
+                Device = "",
+                DType = "",
+                Loaded = 0,
             });
         }
 
@@ -157,9 +163,9 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
     }
 
     public async IAsyncEnumerable<SessionUpdate> GenerateAsync(
-        SessionId session, GenerationSpec spec, int[] generated, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        SessionId session, GenerationSpec spec, int[] generated, bool isReadmission = false, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        Generation stream = Submit(session, spec, generated);
+        Generation stream = Submit(session, spec, generated, isReadmission);
         try
         {
             yield return new SessionUpdate(spec.Prompt.Length + generated.Length, [], null);
@@ -215,6 +221,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             PooledLayers = layers,
             LogProbabilities = spec.Kind == EvaluationKind.Score,
             Priority = spec.Priority,
+            Client = spec.Client,
         };
         Task<Engine.EvaluationResult>? result = null;
         Admit(() => Running.Loop.TrySubmit(request, out result));
@@ -234,7 +241,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             };
     }
 
-    Generation Submit(SessionId session, GenerationSpec spec, int[] generated)
+    Generation Submit(SessionId session, GenerationSpec spec, int[] generated, bool isReadmission)
     {
         _ = Model;
         int[] known = [.. spec.Prompt, .. generated];
@@ -253,6 +260,8 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             },
             Forced = spec.Forced.ToDictionary(pixel => pixel.Position, pixel => pixel.Token),
             Priority = spec.Priority,
+            Client = spec.Client,
+            IsReadmission = isReadmission,
         };
         Generation? stream = null;
         Admit(() => Running.Loop.TrySubmit(request, out stream));
@@ -283,9 +292,10 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         return outcome switch
         {
             SubmitOutcome.QueueFull => new IgptException(
-                IgptErrorCode.Overloaded, $"replica {_id} has {load.Waiting} sequences waiting for {load.SlotsTotal} KV slots and takes no more: try again later")
+                IgptErrorCode.Overloaded,
+                $"replica {_id} has {load.Waiting} sequences waiting for {load.SlotsTotal} KV slots, {load.TokensInFlight:N0} tokens with those it runs, and takes no more: try again later")
             {
-                RetryAfter = OverloadRetry,
+                RetryAfter = OverloadRetry(load),
             },
             SubmitOutcome.Draining => new IgptException(IgptErrorCode.Draining, $"replica {_id} is stopping: try again, another may take it")
             {
@@ -294,6 +304,9 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             _ => new IgptException(IgptErrorCode.NoReplica, $"replica {_id} has failed: {load.Fault}") { RetryAfter = LoadingRetry },
         };
     }
+
+    /// <summary>Until about half of what is in flight has been computed, 1 … 30 s.</summary>
+    static TimeSpan OverloadRetry(EngineStatus load) => TimeSpan.FromSeconds(Math.Clamp(load.TokensInFlight / Math.Max(1, load.TokensPerSecond) / 2, 1, 30));
 
     static SessionResult Result(GenerationSpec spec, GenerationResult result) => new(
         result.Reason switch

@@ -44,12 +44,17 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
     (int Run, Task Attempt) _resuming = (0, Task.CompletedTask);
     int _losses; // since the latest token
     bool _isResumption; // whether what is queued next counts as taken up again
+    bool _isReadmission; // whether it was accepted before, and must not queue up again
 
     /// <summary>The replica that has it; null if none does.</summary>
     internal ReplicaId? Replica { get; private set; }
 
     /// <summary>Queues it on a replica; returns once it is queued there, and goes on in the background.</summary>
-    internal Task StartAsync(ReplicaId replica) => RunOnAsync(replica, ++_run);
+    internal Task StartAsync(ReplicaId replica)
+    {
+        _isReadmission = false;
+        return RunOnAsync(replica, ++_run);
+    }
 
     /// <summary>Queues it on the replica with most room, and goes on in the background. All who want that at a time share one attempt and its failure.</summary>
     /// <param name="isResumption">Whether it ran before.</param>
@@ -58,7 +63,7 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
         if (_resuming.Attempt.IsCompleted || _resuming.Run != _run)
         {
             int run = ++_run;
-            _isResumption = isResumption;
+            (_isResumption, _isReadmission) = (isResumption, false);
             _resuming = (run, TakeUpAsync(run));
         }
 
@@ -88,7 +93,7 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
         long since = time.GetTimestamp();
         int run = _run;
         ReplicaId? left = Replica;
-        _isResumption = isResumption;
+        (_isResumption, _isReadmission) = (isResumption, true);
         bool isStranded = false;
         while (run == _run)
         {
@@ -123,13 +128,14 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
         generation?.Cancel();
     }
 
-    /// <summary>Goes on, on the replica with most room, on the one it left only if there is no other.</summary>
+    /// <summary>Goes on, on the replica with more room of two, on the one it left only if there is no other.</summary>
     async Task TakeUpAsync(int run, ReplicaId? left = null)
     {
         string model = owner.Spec.Model;
         ReplicaStatus[] replicas = await grains.GetGrain<IModelGrain>(model).GetReplicasAsync();
-        ReplicaStatus? chosen = ReplicaChoice.Roomiest([.. replicas.Where(replica => replica.Id != left)]) ?? ReplicaChoice.Roomiest(replicas);
-        await RunOnAsync(chosen?.Id ?? throw ReplicaChoice.NoneReady(replicas, model), run);
+        ReplicaId? chosen = await ReplicaChoice.ChooseAsync(grains, [.. replicas.Where(replica => replica.Id != left)], Random.Shared, time)
+            ?? ReplicaChoice.Roomiest(replicas)?.Id;
+        await RunOnAsync(chosen ?? throw ReplicaChoice.NoneReady(replicas, model), run);
     }
 
     /// <summary>Queues the rest on a replica. Changes nothing if the session was cancelled or paused meanwhile.</summary>
@@ -137,7 +143,7 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
     {
         var generation = new CancellationTokenSource();
         IAsyncEnumerator<SessionUpdate> updates = grains.GetGrain<IReplicaGrain>(replica.ToString())
-            .GenerateAsync(id, owner.Spec, owner.Tokens, generation.Token).GetAsyncEnumerator(generation.Token);
+            .GenerateAsync(id, owner.Spec, owner.Tokens, _isReadmission, generation.Token).GetAsyncEnumerator(generation.Token);
         try
         {
             await updates.MoveNextAsync();

@@ -43,7 +43,7 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         var loaded = new TaskCompletionSource<LoadedModel>(TaskCreationOptions.RunContinuationsAsynchronously);
         var progress = new LoadProgress();
         var loop = new EngineLoop(
-            new EngineOptions { MaxBatchTokens = options.MaxBatchTokens, DecodeStretch = options.DecodeStretch, MaxWaiting = options.MaxWaiting },
+            new EngineOptions { MaxBatchTokens = options.MaxBatchTokens, DecodeStretch = options.DecodeStretch, MaxWaiting = options.MaxWaiting, MaxWaitingTokens = options.MaxWaitingTokens },
             () => Load(served, deployment.Version, device, loaded, progress),
             time,
             loggers.CreateLogger<EngineLoop>());

@@ -48,6 +48,10 @@ public sealed class ReplicaOptions : IValidatableObject
     [Range(0, 100_000)]
     public int MaxWaiting { get; set; } = 256;
 
+    /// <summary>Tokens that sequences waiting for a slot may have to be computed, 0 … 1,000,000,000. Default 262,144: 256 whole images.</summary>
+    [Range(0, 1_000_000_000)]
+    public int MaxWaitingTokens { get; set; } = 256 * 1024;
+
     /// <summary>The types a model is served in.</summary>
     /// <param name="model">One of <see cref="Models"/>.</param>
     /// <returns>Of its weights, and of its KV cache, null for as the weights.</returns>

@@ -1,0 +1,3 @@
+using IgptCluster.Simulation;
+
+return await SimulationCommands.Root().Parse(args).InvokeAsync();

@@ -1,0 +1,52 @@
+using IgptCluster.Simulation.Cluster;
+using IgptCluster.Simulation.Load;
+using IgptCluster.Simulation.Reports;
+
+namespace IgptCluster.Simulation;
+
+/// <summary>A cluster of some size with more work than it can do.</summary>
+/// <param name="Silos">Silos with a device.</param>
+/// <param name="StartSeconds">Time to start them here.</param>
+/// <param name="Ideal">Tokens per second of all devices by their roofline, without prefills.</param>
+/// <param name="Phase">What was measured.</param>
+internal sealed record ScalingResult(int Silos, double StartSeconds, double Ideal, PhaseResult Phase)
+{
+    public double PerSilo => Phase.TokensPerSecond / Silos;
+}
+
+/// <summary>Measures how throughput grows with silos.</summary>
+internal static class ScalingProgram
+{
+    /// <param name="settings">What all runs have in common.</param>
+    /// <param name="silos">Sizes of clusters.</param>
+    /// <param name="overcommit">Generations asked for at a time, for each KV slot.</param>
+    internal static async Task<int> RunAsync(SimulationSettings settings, int[] silos, double overcommit)
+    {
+        var results = new List<ScalingResult>();
+        foreach (int count in silos)
+        {
+            results.Add(await MeasureAsync(settings, count, overcommit));
+            SimulationTables.Print(results);
+            await SimulationFiles.WriteAsync(settings.Json, results);
+            GC.Collect();
+        }
+
+        ScalingChart.Draw(settings.Picture, settings, results);
+        return 0;
+    }
+
+    static async Task<ScalingResult> MeasureAsync(SimulationSettings settings, int silos, double overcommit)
+    {
+        SimulatedTopology plan = settings.Plan(silos);
+        long started = TimeProvider.System.GetTimestamp();
+        await using SimulatedCluster cluster = await SimulatedCluster.StartAsync(plan);
+        double start = TimeProvider.System.GetElapsedTime(started).TotalSeconds;
+        using var stop = new CancellationTokenSource();
+        var clients = new SimulatedClients(cluster, new RequestMix(cluster.Model, settings.Sampling, classifications: 0), count: 1, stop.Token);
+        Task saturating = clients.SaturateAsync((int)(silos * settings.Slots * overcommit));
+        PhaseResult phase = await Phase.MeasureAsync(cluster, clients, settings.Warm, settings.Length);
+        await stop.CancelAsync();
+        await saturating;
+        return new ScalingResult(silos, start, silos * Capacity.TokensPerSecond(settings, settings.Slots), phase);
+    }
+}
