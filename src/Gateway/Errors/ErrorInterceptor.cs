@@ -50,11 +50,9 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
         {
             IgptException { Code: not IgptErrorCode.Internal } igpt => igpt,
             ImagingException image => new IgptException(IgptErrorCode.InvalidArgument, image.Message),
-
-            // Looking for a grain's place among silos of which one has just been lost ends in its own cancellation.
-            OrleansException or OperationCanceledException =>
-                new IgptException(IgptErrorCode.NoReplica, "the silo that served this was lost: try again, another may serve it") { RetryAfter = LostRetry },
             TimeoutException => new IgptException(IgptErrorCode.NoReplica, "a silo did not answer in time: try again") { RetryAfter = LostRetry },
+            _ when Passing.Is(failure) =>
+                new IgptException(IgptErrorCode.NoReplica, "the silo that served this was lost, or the store is away: try again, another may serve it") { RetryAfter = LostRetry },
             _ => Bug(failure, context),
         };
         return known.ToRpcException();

@@ -103,7 +103,7 @@ internal sealed class GenerationRelay(IGrainFactory grains, SiloDrain drain, Tim
 
                 return;
             }
-            catch (Exception failure) when (failure is OrleansException or TimeoutException or OperationCanceledException && !cancellationToken.IsCancellationRequested
+            catch (Exception failure) when ((Passing.Is(failure) || failure is IgptException { Code: IgptErrorCode.StoreUnavailable }) && !cancellationToken.IsCancellationRequested
                 && (lost is null || time.GetElapsedTime(lost.Value.Since) < LossLimit))
             {
                 lost ??= (failure, time.GetTimestamp());

@@ -1,4 +1,5 @@
 using IgptCluster.Contracts;
+using IgptCluster.Gateway.Errors;
 
 namespace IgptCluster.Gateway.Models;
 
@@ -32,5 +33,5 @@ internal sealed class ReplicaCalls(ModelDirectory models, TimeProvider time)
         }
     }
 
-    static bool IsLoss(Exception failure) => failure is OrleansException or OperationCanceledException or IgptException { Code: IgptErrorCode.NoReplica or IgptErrorCode.Draining };
+    static bool IsLoss(Exception failure) => failure is IgptException { Code: IgptErrorCode.NoReplica or IgptErrorCode.Draining } || (Passing.Is(failure) && failure is not TimeoutException);
 }

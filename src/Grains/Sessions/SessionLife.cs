@@ -289,10 +289,26 @@ internal sealed partial class SessionLife : ISessionOwner
             throw;
         }
 
-        if (Story.Result is null)
+        // What is stored has begun, and may have viewers, in another activation perhaps: only its alarm may still be missing.
+        SessionStory story = Story;
+        if (story.Result is null)
         {
             Retention.ExpireAfter(Rest(_options.FirstViewerTimeout));
         }
+
+        if (!await Retention.TrySetAlarmAsync(story.IsAtRest))
+        {
+            SetAlarmLaterAsync(story).Ignore();
+        }
+    }
+
+    async Task SetAlarmLaterAsync(SessionStory story)
+    {
+        do
+        {
+            await Task.Delay(StoreRetry, _time);
+        }
+        while (Known == story && !_isLost && !await Retention.TrySetAlarmAsync(story.IsAtRest));
     }
 
     async Task StoreFirstAsync()
@@ -300,7 +316,6 @@ internal sealed partial class SessionLife : ISessionOwner
         try
         {
             await Journal.CommitAsync();
-            await Retention.SetAlarmAsync(isAtRest: false);
         }
         catch (Exception failure)
         {

@@ -75,15 +75,18 @@ internal sealed partial class SessionRetention(IGrainBase grain, SessionAlarm? a
     }
 
     /// <summary>The same, where nobody can be told of a failure: the alarm that is set already rings in any case, and this is tried again then.</summary>
-    internal async Task TrySetAlarmAsync(bool isAtRest)
+    /// <returns>Whether it is set.</returns>
+    internal async Task<bool> TrySetAlarmAsync(bool isAtRest)
     {
         try
         {
             await SetAlarmAsync(isAtRest);
+            return true;
         }
         catch (Exception failure)
         {
             LogNotSet(failure, grain.GrainContext.GrainId);
+            return false;
         }
     }
 
