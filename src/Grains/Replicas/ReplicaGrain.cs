@@ -19,6 +19,8 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
     ReplicaHeads _heads = new(default);
     ReplicaEngine? _engine;
     long _revision;
+    int _streams; // that sessions have not read to their end
+    TaskCompletionSource? _allRead;
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -124,6 +126,12 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         async Task DrainAsync(ReplicaEngine engine)
         {
             await engine.Loop.DrainAsync(evict);
+            if (_streams > 0)
+            {
+                // What is made must still be handed on.
+                await (_allRead = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+
             DeactivateOnIdle();
         }
     }
@@ -166,6 +174,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         SessionId session, GenerationSpec spec, int[] generated, bool isReadmission = false, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         Generation stream = Submit(session, spec, generated, isReadmission);
+        _streams++;
         try
         {
             yield return new SessionUpdate(spec.Prompt.Length + generated.Length, [], null);
@@ -190,6 +199,10 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         finally
         {
             Running.Loop.Cancel(stream.Id);
+            if (--_streams == 0)
+            {
+                _allRead?.TrySetResult();
+            }
         }
     }
 
