@@ -10,6 +10,7 @@ namespace IgptCluster.Chaos.Faults;
 /// <summary>Does what a seeded schedule says, as long as at least one silo, and one gateway, is left that serves.</summary>
 internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, SessionLoad sessions, IgptClient client, Model model, Violations violations)
 {
+    const int TokensBefore = 10;
     static readonly TimeSpan RestartAfter = TimeSpan.FromSeconds(1);
     static readonly TimeSpan LookLimit = TimeSpan.FromSeconds(2);
     static readonly TimeSpan DeathLimit = TimeSpan.FromSeconds(20);
@@ -35,11 +36,11 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
     /// <summary>Seconds from each freezing to the declaration of death.</summary>
     internal IReadOnlyCollection<double> Declared => _declared;
 
-    /// <summary>Begins when half of the sessions stream; runs until told to stop, then until everything is up again.</summary>
+    /// <summary>Begins when sessions stream; runs until told to stop, then until everything is up again.</summary>
     internal async Task RunAsync(CancellationToken stop)
     {
         using var tick = new PeriodicTimer(TimeSpan.FromSeconds(Math.Max(settings.Every, 0.1)));
-        while (sessions.Live.Count(track => track.IsStreaming) < settings.Sessions / 2 && await NextAsync(tick, stop))
+        while (sessions.Tokens < TokensBefore * settings.Sessions && await NextAsync(tick, stop))
         {
         }
 
