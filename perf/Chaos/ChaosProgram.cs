@@ -31,6 +31,7 @@ internal sealed class ChaosProgram(ChaosSettings settings)
         try
         {
             await using var cluster = new LocalCluster(settings, folder, EndedByItself);
+            await using CancellationTokenRegistration interrupted = cancellationToken.Register(cluster.Forbid);
             Console.WriteLine($"Starting {settings.Silos} silos and {settings.Gateways} gateways; logs in {folder}");
             await cluster.StartAsync(cancellationToken);
             await RunAsync(cluster, cancellationToken);

@@ -175,6 +175,20 @@ public sealed class DurableSessionTests
         Assert.Equal((isPause, !isPause), (_storage.Single.IsPaused, _storage.Single.Result is not null));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ReadAsync_AllTokensStoredButNotItsEnd_Ends(bool isPaused)
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { Storage = _storage });
+        await cluster.ReadyAsync("toy", 1);
+        ISessionGrain session = cluster.Grains.GetGrain<ISessionGrain>("stored");
+        _storage.Put(session.GetGrainId(), new SessionRecord { Spec = Spec with { TimeToLive = TimeSpan.FromMinutes(5) }, Tokens = SessionRecord.Pack(Undisturbed), IsPaused = isPaused });
+        (int[] tokens, SessionResult? result) = await ReadAsync(session, Prompt.Length);
+        Assert.Equal(Undisturbed, tokens);
+        Assert.Equal(SessionEnd.Completed, result!.End);
+    }
+
     [Fact]
     public async Task ReadAsync_FinishedAndLost_ReplaysAll()
     {

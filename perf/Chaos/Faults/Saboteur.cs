@@ -10,6 +10,7 @@ namespace IgptCluster.Chaos.Faults;
 /// <summary>Does what a seeded schedule says, as long as at least one silo, and one gateway, is left that serves.</summary>
 internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, SessionLoad sessions, IgptClient client, Model model, Violations violations)
 {
+    const int TokensBefore = 10;
     static readonly TimeSpan RestartAfter = TimeSpan.FromSeconds(1);
     static readonly TimeSpan LookLimit = TimeSpan.FromSeconds(2);
     static readonly TimeSpan DeathLimit = TimeSpan.FromSeconds(20);
@@ -21,7 +22,7 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
     static readonly (FaultKind Kind, int Weight, TimeSpan Apart)[] Plan =
     [
         (FaultKind.SiloKilled, 8, TimeSpan.Zero), (FaultKind.GatewayKilled, 5, TimeSpan.Zero), (FaultKind.SiloFrozen, 3, TimeSpan.FromSeconds(20)),
-        (FaultKind.StoreKilled, 3, TimeSpan.FromSeconds(40)), (FaultKind.StoreFrozen, 1, TimeSpan.FromSeconds(60)), (FaultKind.Scaled, 2, TimeSpan.FromSeconds(20)), (FaultKind.RollingRestart, 2, TimeSpan.FromSeconds(150)),
+        (FaultKind.StoreKilled, 3, TimeSpan.FromSeconds(60)), (FaultKind.StoreFrozen, 1, TimeSpan.FromSeconds(90)), (FaultKind.Scaled, 2, TimeSpan.FromSeconds(20)), (FaultKind.RollingRestart, 2, TimeSpan.FromSeconds(150)),
     ];
 
     readonly Random _random = new(settings.Seed);
@@ -35,10 +36,14 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
     /// <summary>Seconds from each freezing to the declaration of death.</summary>
     internal IReadOnlyCollection<double> Declared => _declared;
 
-    /// <summary>Runs until told to stop, then until everything is up again.</summary>
+    /// <summary>Begins when sessions stream; runs until told to stop, then until everything is up again.</summary>
     internal async Task RunAsync(CancellationToken stop)
     {
         using var tick = new PeriodicTimer(TimeSpan.FromSeconds(Math.Max(settings.Every, 0.1)));
+        while (sessions.Tokens < TokensBefore * settings.Sessions && await NextAsync(tick, stop))
+        {
+        }
+
         while (settings.Every > 0 && await NextAsync(tick, stop))
         {
             if (Draw() is { } kind)

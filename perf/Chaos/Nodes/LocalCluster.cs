@@ -47,9 +47,12 @@ internal sealed class LocalCluster : IAsyncDisposable
         await Task.WhenAll(Silos.Concat(Gateways).Select(node => node.StartAsync(cancellationToken)));
     }
 
+    /// <summary>Nothing is started any more: an interrupt of this program reaches its processes, too.</summary>
+    internal void Forbid() => Array.ForEach([.. Gateways, .. Silos, Store], node => node.Forbid());
+
     public async ValueTask DisposeAsync()
     {
-        Array.ForEach([.. Gateways, .. Silos, Store], node => node.Forbid());
+        Forbid();
         foreach (Node node in Gateways.Concat(Silos).Append(Store))
         {
             await node.DisposeAsync();

@@ -228,6 +228,18 @@ internal sealed partial class SessionLife : ISessionOwner
         story.Spent = story.Spent with { Resumptions = story.Spent.Resumptions + (isResumption ? 1 : 0) };
     }
 
+    bool ISessionOwner.TryComplete()
+    {
+        SessionStory story = Story;
+        if (story.Log.End < story.Spec.EndPosition)
+        {
+            return false;
+        }
+
+        Finish(story.Spec.EndPosition == story.Spec.Width * story.Spec.Height ? SessionEnd.Completed : SessionEnd.Length, "");
+        return true;
+    }
+
     void ISessionOwner.TakeLoss() => Story.State = SessionState.Queued;
 
     bool ISessionOwner.TakeStranded(string message)

@@ -20,6 +20,10 @@ internal interface ISessionOwner
     /// <summary>The replica has made something.</summary>
     void Take(SessionUpdate update);
 
+    /// <summary>Ends it if all its tokens are there and only its end was lost.</summary>
+    /// <returns>Whether it has ended.</returns>
+    bool TryComplete();
+
     /// <summary>It waits for another replica.</summary>
     void TakeLoss();
 
@@ -131,6 +135,11 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
     /// <summary>Goes on, on the replica with more room of two, on the one it left only if there is no other.</summary>
     async Task TakeUpAsync(int run, ReplicaId? left = null)
     {
+        if (owner.TryComplete())
+        {
+            return;
+        }
+
         string model = owner.Spec.Model;
         ReplicaStatus[] replicas = await grains.GetGrain<IModelGrain>(model).GetReplicasAsync();
         ReplicaId? chosen = await ReplicaChoice.ChooseAsync(grains, [.. replicas.Where(replica => replica.Id != left)], Random.Shared, time)
