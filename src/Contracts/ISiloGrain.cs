@@ -1,3 +1,5 @@
+using Orleans.Concurrency;
+
 namespace IgptCluster.Contracts;
 
 /// <summary>One silo. The key is its address, as Orleans writes it; the grain lives there.</summary>
@@ -10,4 +12,9 @@ public interface ISiloGrain : IGrainWithStringKey
     /// </summary>
     [Alias("drain"), ResponseTimeout("00:10:00")]
     Task DrainAsync();
+
+    /// <summary>Tells the silo what the cluster was just told to do.</summary>
+    /// <param name="plan">The plan; one that is older than what the silo knows changes nothing.</param>
+    [Alias("tell"), AlwaysInterleave]
+    Task TellAsync(ClusterPlan plan);
 }

@@ -77,7 +77,7 @@ internal sealed class ModelsService(ModelDirectory models, IGrainFactory grains,
         return (int)given;
     }
 
-    /// <summary>This gateway knows of what it changed itself; others within a second.</summary>
+    /// <summary>This gateway knows of what it changed itself, even where it was not told of it.</summary>
     async Task<Model> DescribeNewAsync(string name)
     {
         await plan.RefreshAsync();

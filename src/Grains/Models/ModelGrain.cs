@@ -34,7 +34,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
         // A predecessor may have left replicas anywhere: find them before starting others.
         // Without the plan they would look like too many.
         await _fleet.FindAsync(cancellationToken);
-        cluster.Plan = await GrainFactory.GetGrain<IPlanGrain>(IPlanGrain.Key).GetAsync();
+        cluster.Learn(await GrainFactory.GetGrain<IPlanGrain>(IPlanGrain.Key).GetAsync());
         await _fleet.LookAsync(cancellationToken);
         this.RegisterGrainTimer(LookAsync, new GrainTimerCreationOptions(LookInterval, LookInterval) { Interleave = true });
     }
@@ -112,7 +112,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
 
     async Task SetAsync(ModelDeployment? deployment)
     {
-        cluster.Plan = await GrainFactory.GetGrain<IPlanGrain>(IPlanGrain.Key).SetModelAsync(Name, deployment);
+        cluster.Learn(await GrainFactory.GetGrain<IPlanGrain>(IPlanGrain.Key).SetModelAsync(Name, deployment));
         await LookAsync(CancellationToken.None);
     }
 

@@ -11,11 +11,7 @@ public sealed class ClusterView(ISiloStatusOracle statuses, ISiloMetadataCache m
     ClusterPlan _plan = ClusterPlan.Empty;
 
     /// <summary>What the cluster was told to do.</summary>
-    public ClusterPlan Plan
-    {
-        get => Volatile.Read(ref _plan);
-        internal set => Volatile.Write(ref _plan, value);
-    }
+    public ClusterPlan Plan => Volatile.Read(ref _plan);
 
     /// <summary>Active silos and their advertisements.</summary>
     public IReadOnlyDictionary<SiloAddress, SiloAdvertisement> Silos =>
@@ -34,6 +30,18 @@ public sealed class ClusterView(ISiloStatusOracle statuses, ISiloMetadataCache m
             IEnumerable<string> loaded = devices.Length > 0 ? plan.Models.Keys.Where(model => plan.Models[model].Source.Length > 0).Order(StringComparer.Ordinal) : [];
             return [.. devices.SelectMany(silo => silo.Value.Models).Concat(loaded).Distinct().Where(model => Deployment(model).IsServed)];
         }
+    }
+
+    /// <summary>Hears of a plan; the newest one that was heard of holds, in whatever order they come.</summary>
+    /// <param name="plan">A plan.</param>
+    internal void Learn(ClusterPlan plan)
+    {
+        ClusterPlan known;
+        do
+        {
+            known = Plan;
+        }
+        while (plan.Revision >= known.Revision && !ReferenceEquals(Interlocked.CompareExchange(ref _plan, plan, known), known));
     }
 
     /// <summary>What a silo advertises.</summary>

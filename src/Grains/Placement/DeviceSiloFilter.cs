@@ -26,11 +26,12 @@ public sealed class DeviceSiloFilterStrategy() : PlacementFilterStrategy(order: 
 /// <param name="cluster">The live silos.</param>
 internal sealed class DeviceSiloFilter(ClusterView cluster) : IPlacementFilterDirector
 {
-    static readonly GrainInterfaceType ReplicaInterface = GrainInterfaceType.Create("igpt.IReplicaGrain");
+    static readonly GrainType ReplicaType = GrainType.Create("igpt.replica");
 
     public IEnumerable<SiloAddress> Filter(PlacementFilterStrategy filterStrategy, PlacementTarget target, IEnumerable<SiloAddress> silos)
     {
-        if (target.InterfaceType == ReplicaInterface)
+        // By its type, not by the interface that is called: streams are read through another one.
+        if (target.GrainIdentity.Type == ReplicaType)
         {
             string model = ReplicaId.Parse(target.GrainIdentity.Key.ToString()!).Model;
             return silos.Where(silo => cluster.CanServe(cluster.Advertisement(silo), model) && !cluster.IsDraining(silo));

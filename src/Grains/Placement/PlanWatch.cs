@@ -32,7 +32,7 @@ public sealed partial class PlanWatch(IGrainFactory grains, ClusterView cluster,
     }
 
     /// <summary>Looks now, for who has just changed it.</summary>
-    public async Task RefreshAsync() => cluster.Plan = await grains.GetGrain<IPlanGrain>(IPlanGrain.Key).GetAsync();
+    public async Task RefreshAsync() => cluster.Learn(await grains.GetGrain<IPlanGrain>(IPlanGrain.Key).GetAsync());
 
     async Task LookAsync()
     {

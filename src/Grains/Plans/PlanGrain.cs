@@ -8,13 +8,14 @@ namespace IgptCluster.Grains.Plans;
 
 /// <summary>What the cluster was told to do. One call at a time; stored before it holds.</summary>
 [DeviceSiloFilter, KeepAlive, GrainType("igpt.plan")]
-internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider services, ILogger<PlanGrain> logger) : Grain, IPlanGrain
+internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider services, TimeProvider time, ILogger<PlanGrain> logger) : Grain, IPlanGrain
 {
     /// <summary>Name of the storage provider.</summary>
     internal const string Storage = "cluster";
 
     const string StateName = "plan";
     static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(2);
+    static readonly TimeSpan TellLimit = TimeSpan.FromSeconds(1);
 
     readonly IGrainStorage? _storage = services.GetKeyedService<IGrainStorage>(Storage);
     readonly GrainState<ClusterPlan> _state = new(ClusterPlan.Empty);
@@ -26,9 +27,9 @@ internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider se
             await _storage.ReadAsync(StateName, this.GetGrainId(), _state);
         }
 
-        if (!_state.RecordExists)
+        if (_state.State!.Revision < cluster.Plan.Revision)
         {
-            // Where nothing is stored its predecessor's silo may have been lost: what this silo knew of the plan is a second old at most.
+            // Nothing is stored, and its predecessor's silo is lost or left: every silo was told of the last change.
             _state.State = cluster.Plan;
         }
     }
@@ -49,9 +50,10 @@ internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider se
         return SetAsync(_state.State! with { Draining = [.. _state.State.Draining.Where(known.Contains), silo] });
     }
 
-    async Task<ClusterPlan> SetAsync(ClusterPlan plan)
+    async Task<ClusterPlan> SetAsync(ClusterPlan changed)
     {
         ClusterPlan before = _state.State!;
+        ClusterPlan plan = changed with { Revision = Math.Max(before.Revision + 1, time.GetUtcNow().ToUnixTimeMilliseconds()) };
         try
         {
             _state.State = plan;
@@ -69,9 +71,26 @@ internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider se
             throw new IgptException(IgptErrorCode.StoreUnavailable, "the cluster's store does not answer, so nothing was changed: try again in a moment") { RetryAfter = StoreRetry };
         }
 
+        await Task.WhenAll(cluster.Silos.Keys.Select(silo => TellAsync(silo.ToParsableString(), plan)));
         return plan;
+    }
+
+    /// <summary>So that a change holds everywhere when it is answered. A silo that does not listen now asks within a second.</summary>
+    async Task TellAsync(string silo, ClusterPlan plan)
+    {
+        try
+        {
+            await GrainFactory.GetGrain<ISiloGrain>(silo).TellAsync(plan).WaitAsync(TellLimit, time);
+        }
+        catch (Exception failure)
+        {
+            LogNotTold(failure, silo);
+        }
     }
 
     [LoggerMessage(1302, LogLevel.Error, "The cluster's plan cannot be stored")]
     partial void LogNotStored(Exception failure);
+
+    [LoggerMessage(1303, LogLevel.Debug, "Silo {Silo} was not told of a change of the cluster's plan: it will ask")]
+    partial void LogNotTold(Exception failure, string silo);
 }

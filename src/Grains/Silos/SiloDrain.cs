@@ -16,7 +16,8 @@ namespace IgptCluster.Grains.Silos;
 public sealed partial class SiloDrain : IDisposable
 {
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
-    static readonly GrainType[] Kept = [GrainType.Create("igpt.silo"), GrainType.Create("igpt.replica")];
+    static readonly GrainType ReplicaType = GrainType.Create("igpt.replica");
+    static readonly GrainType SiloType = GrainType.Create("igpt.silo");
 
     readonly IGrainFactory _grains;
     readonly ILocalSiloDetails _silo;
@@ -86,39 +87,53 @@ public sealed partial class SiloDrain : IDisposable
         if (hasDevices)
         {
             // Others hold what was here from now on.
-            _cluster.Plan = await _grains.GetGrain<IPlanGrain>(IPlanGrain.Key).DrainAsync(_silo.SiloAddress.ToParsableString()).WaitAsync(cancellationToken);
+            _cluster.Learn(await _grains.GetGrain<IPlanGrain>(IPlanGrain.Key).DrainAsync(_silo.SiloAddress.ToParsableString()).WaitAsync(cancellationToken));
         }
 
         // Generations that could go on nowhere, and are stored nowhere, are let finish.
-        bool evict = _isStored || !hasDevices || _cluster.Silos.Any(silo => silo.Value.Devices.Count > 0 && !_cluster.IsDraining(silo.Key));
+        bool hasOthers = _cluster.Silos.Any(silo => silo.Value.Devices.Count > 0 && !_cluster.IsDraining(silo.Key));
+        bool evict = _isStored || !hasDevices || hasOthers;
         if (evict)
         {
             await _cut.CancelAsync();
         }
 
-        List<GrainId> replicas = await HereAsync(Kept[1..], cancellationToken);
+        List<GrainId> replicas = await HereAsync(IsReplica, cancellationToken);
         await Task.WhenAll(replicas.Select(replica => _grains.GetGrain<IReplicaGrain>(replica.Key.ToString()!).RetireAsync(evict).WaitAsync(cancellationToken)));
-        while ((await HereAsync(Kept[1..], cancellationToken)).Count > 0)
+        while ((await HereAsync(IsReplica, cancellationToken)).Count > 0)
         {
             await Task.Delay(LookInterval, _time, cancellationToken);
         }
 
-        await MoveAsync(cancellationToken);
+        List<GrainId> others = await HereAsync(IsOther, cancellationToken);
+        while (others.Count > 0)
+        {
+            await Task.WhenAll(others.Select(grain => MoveAsync(grain, cancellationToken)));
+            if (!hasOthers)
+            {
+                // Whoever is called again comes up here again.
+                break;
+            }
+
+            await Task.Delay(LookInterval, _time, cancellationToken);
+            others = await HereAsync(IsOther, cancellationToken);
+        }
     }
 
-    /// <summary>Ends the activations of our grains here; the next call finds them elsewhere.</summary>
-    async Task MoveAsync(CancellationToken cancellationToken)
+    /// <summary>Ends an activation; the next call finds it elsewhere.</summary>
+    Task MoveAsync(GrainId grain, CancellationToken cancellationToken) =>
+        _grains.GetGrain(grain).AsReference<IGrainManagementExtension>().DeactivateOnIdle(cancellationToken).AsTask().WaitAsync(cancellationToken);
+
+    /// <summary>Our grains that are active on this silo.</summary>
+    async Task<List<GrainId>> HereAsync(Func<GrainType, bool> which, CancellationToken cancellationToken)
     {
         DetailedGrainStatistic[] all = await _grains.GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics(null, [_silo.SiloAddress], cancellationToken);
-        IEnumerable<GrainId> ours = all.Select(grain => grain.GrainId).Where(grain => grain.Type.ToString()!.StartsWith("igpt.", StringComparison.Ordinal) && !Kept.Contains(grain.Type));
-        await Task.WhenAll(ours.Select(grain => _grains.GetGrain(grain).AsReference<IGrainManagementExtension>().DeactivateOnIdle().AsTask().WaitAsync(cancellationToken)));
+        return [.. all.Select(grain => grain.GrainId).Where(grain => which(grain.Type))];
     }
 
-    async Task<List<GrainId>> HereAsync(GrainType[] types, CancellationToken cancellationToken)
-    {
-        DetailedGrainStatistic[] all = await _grains.GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics(null, [_silo.SiloAddress], cancellationToken);
-        return [.. all.Select(grain => grain.GrainId).Where(grain => types.Contains(grain.Type))];
-    }
+    static bool IsReplica(GrainType type) => type == ReplicaType;
+
+    static bool IsOther(GrainType type) => type.ToString()!.StartsWith("igpt.", StringComparison.Ordinal) && type != ReplicaType && type != SiloType;
 
     [LoggerMessage(1311, LogLevel.Information, "Silo {Silo} takes no new work and leaves")]
     partial void LogStarted(string silo);
