@@ -130,10 +130,35 @@ public sealed class DeploymentTests
         (int[] tokens, SessionResult? result) = await ReadAsync(session, Prompt.Length);
         Assert.Equal(Undisturbed, tokens);
         Assert.InRange(result!.Timings.Resumptions, 1, 2);
-        DetailedGrainStatistic[] left = await cluster.Grains.GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics(
-            null, [SiloAddress.FromParsableString(replicas[0].SiloAddress)], Cancelled);
-        Assert.Equal([], left.Select(grain => grain.GrainId.ToString()).Where(grain => grain.StartsWith("igpt.replica/", StringComparison.Ordinal) || grain.StartsWith("igpt.session/", StringComparison.Ordinal)));
+        Assert.Equal("", await HereAsync(cluster, replicas[0].SiloAddress));
         Assert.Equal(replicas[1].Silo, Assert.Single(await cluster.ReadyAsync("toy", 1)).Silo);
+    }
+
+    [Fact]
+    public async Task DrainAsync_NothingIsStored_SessionsOfThatSiloGoOnElsewhere()
+    {
+        using var steps = new SemaphoreSlim(20);
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { BeforeStep = _ => steps.Wait(Cancelled) }, devices: 2);
+        ReplicaStatus[] replicas = await cluster.ReadyAsync("toy", 2);
+        ISessionGrain session = cluster.Grains.GetGrain<ISessionGrain>("first");
+        await session.StartAsync(Spec, replicas[0].Id);
+        await TestCluster.UntilAsync("some tokens", async () => (await session.GetAsync()).Position > 10);
+        SiloAddress its = (await cluster.Grains.GetGrain<IManagementGrain>(0).GetActivationAddress(session, Cancelled))!;
+        Task drained = cluster.Grains.GetGrain<ISiloGrain>(its.ToParsableString()).DrainAsync();
+        await TestCluster.UntilAsync("it takes no more work", async () =>
+            (await cluster.Grains.GetGrain<IPlanGrain>(IPlanGrain.Key).GetAsync()).Draining.Contains(its.ToParsableString()));
+        steps.Release(10_000);
+        await drained;
+        (int[] tokens, _) = await ReadAsync(session, Prompt.Length);
+        Assert.Equal(Undisturbed, tokens);
+        Assert.Equal("", await HereAsync(cluster, its.ToParsableString()));
+    }
+
+    /// <summary>The product's grains on a silo, without the silo's own.</summary>
+    static async Task<string> HereAsync(TestCluster cluster, string silo)
+    {
+        DetailedGrainStatistic[] all = await cluster.Grains.GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics(null, [SiloAddress.FromParsableString(silo)], Cancelled);
+        return string.Join(' ', all.Select(grain => grain.GrainId.ToString()).Where(grain => grain.StartsWith("igpt.", StringComparison.Ordinal) && !grain.StartsWith("igpt.silo/", StringComparison.Ordinal)));
     }
 
     static Task GoneAsync(IModelGrain model) => TestCluster.UntilAsync("it is not served any more", async () =>

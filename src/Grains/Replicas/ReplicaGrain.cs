@@ -11,7 +11,7 @@ namespace IgptCluster.Grains.Replicas;
 
 /// <summary>One model on one device. Turns only pass work to the engine and await it: nothing here computes or blocks.</summary>
 [LeastLoadedPlacement, DeviceSiloFilter, KeepAlive, Immovable, Reentrant, GrainType("igpt.replica")]
-internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails silo, ILogger<ReplicaGrain> logger) : Grain, IReplicaGrain
+internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails silo, ClusterView cluster, ILogger<ReplicaGrain> logger) : Grain, IReplicaGrain
 {
     static readonly TimeSpan LoadingRetry = TimeSpan.FromSeconds(2);
 
@@ -25,6 +25,12 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _id = ReplicaId.Parse(this.GetPrimaryKeyString());
+        if (cluster.IsDraining(silo.SiloAddress))
+        {
+            // Who does not know yet that it has left calls it where it was.
+            throw new IgptException(IgptErrorCode.Draining, $"replica {_id} has left silo {silo.Name}: try again, another may take it") { RetryAfter = LoadingRetry };
+        }
+
         _heads = new ReplicaHeads(_id);
         return Task.CompletedTask;
     }

@@ -9,13 +9,17 @@ namespace IgptCluster.Grains.Sessions;
 
 /// <summary>
 /// One generation: what it is, its token log, where it runs and who watches. What is delivered is stored before: a lost replica costs a prefill elsewhere,
-/// and so does a lost activation, which the next call or its alarm makes anew. Where no storage is configured it costs the session.
+/// and so does a lost activation, which the next call or its alarm makes anew. Where no storage is configured it costs the
+/// session, unless its silo leaves in good order.
 /// </summary>
 [DeviceSiloFilter, CollectionAgeLimit(Minutes = 2), Reentrant, GrainType("igpt.session")]
 internal sealed partial class SessionGrain(
-    IOptions<SessionOptions> options, IServiceProvider services, TimeProvider time, ILogger<SessionGrain> logger) : Grain, ISessionGrain, IRemindable
+    IOptions<SessionOptions> options, IServiceProvider services, TimeProvider time, ILogger<SessionGrain> logger) : Grain, ISessionGrain, IRemindable, IGrainMigrationParticipant
 {
+    const string Handed = "session";
+
     SessionLife _life = null!;
+    SessionRecord? _handed; // by its activation on a silo that is leaving
 
     SessionId Id => new(this.GetPrimaryKeyString());
 
@@ -24,10 +28,20 @@ internal sealed partial class SessionGrain(
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _life = new SessionLife(this, services, options.Value, time, logger);
-        await _life.RestoreAsync();
+        await _life.RestoreAsync(_handed);
     }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _life.StopAsync();
+
+    public void OnDehydrate(IDehydrationContext dehydrationContext)
+    {
+        if (_life.HandOver() is { } record)
+        {
+            dehydrationContext.TryAddValue(Handed, record);
+        }
+    }
+
+    public void OnRehydrate(IRehydrationContext rehydrationContext) => rehydrationContext.TryGetValue(Handed, out _handed);
 
     public async Task<bool> StartAsync(GenerationSpec spec, ReplicaId replica)
     {

@@ -55,10 +55,14 @@ internal sealed partial class SessionLife : ISessionOwner
     /// <exception cref="IgptException">SessionNotFound.</exception>
     internal SessionStory Story => _isLost ? throw new OrleansException($"session {Id} goes on in another activation") : Known ?? throw NotFound();
 
-    /// <summary>Takes up what is stored.</summary>
-    internal async Task RestoreAsync()
+    /// <summary>What the next activation needs that it does not find in storage; null if nothing.</summary>
+    internal SessionRecord? HandOver() => Known is { } story && !_store.IsDurable ? story.Snapshot(withTokens: true, Retention.Expires).Record : null;
+
+    /// <summary>Takes up what is stored, or was handed over.</summary>
+    /// <param name="handed">What the activation before this one handed over.</param>
+    internal async Task RestoreAsync(SessionRecord? handed)
     {
-        if (await _store.ReadAsync() is not { Spec: not null } record)
+        if ((handed ?? await _store.ReadAsync()) is not { Spec: not null } record)
         {
             return;
         }

@@ -105,24 +105,19 @@ public sealed partial class SiloDrain : IDisposable
             await Task.Delay(LookInterval, _time, cancellationToken);
         }
 
-        List<GrainId> others = await HereAsync(IsOther, cancellationToken);
+        // Where there is no other silo what is left here is stored, or ends with the process.
+        List<GrainId> others = hasOthers ? await HereAsync(IsOther, cancellationToken) : [];
         while (others.Count > 0)
         {
             await Task.WhenAll(others.Select(grain => MoveAsync(grain, cancellationToken)));
-            if (!hasOthers)
-            {
-                // Whoever is called again comes up here again.
-                break;
-            }
-
             await Task.Delay(LookInterval, _time, cancellationToken);
             others = await HereAsync(IsOther, cancellationToken);
         }
     }
 
-    /// <summary>Ends an activation; the next call finds it elsewhere.</summary>
+    /// <summary>Takes a grain to another silo, if one has room for it.</summary>
     Task MoveAsync(GrainId grain, CancellationToken cancellationToken) =>
-        _grains.GetGrain(grain).AsReference<IGrainManagementExtension>().DeactivateOnIdle(cancellationToken).AsTask().WaitAsync(cancellationToken);
+        _grains.GetGrain(grain).AsReference<IGrainManagementExtension>().MigrateOnIdle(cancellationToken).AsTask().WaitAsync(cancellationToken);
 
     /// <summary>Our grains that are active on this silo.</summary>
     async Task<List<GrainId>> HereAsync(Func<GrainType, bool> which, CancellationToken cancellationToken)
