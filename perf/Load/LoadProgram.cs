@@ -25,7 +25,8 @@ internal sealed record InProcessReport(
 /// <summary>What a silo does for a client.</summary>
 /// <param name="ReadySeconds">From the start of its process.</param>
 /// <param name="ResidentBytes">Of its process after all requests.</param>
-internal sealed record OverGrpcReport(double ReadySeconds, IReadOnlyList<DecodeResult> Decode, IReadOnlyList<ImageResult> Images, long ResidentBytes);
+/// <param name="Overheads">What it adds to what the engine takes, without a store and with one.</param>
+internal sealed record OverGrpcReport(double ReadySeconds, IReadOnlyList<DecodeResult> Decode, IReadOnlyList<ImageResult> Images, long ResidentBytes, IReadOnlyList<OverheadResult> Overheads);
 
 /// <summary>Measures the limits, then the engine in this process, then a silo process from outside.</summary>
 internal static class LoadProgram
@@ -71,9 +72,9 @@ internal static class LoadProgram
         int slots = Math.Max(settings.Sessions.Max(), StreamsBeside + 2);
         InProcessReport inProcess = await InProcessAsync(settings, new Loading(folder, settings.Device, dtype, cache), ceilings, slots);
         GC.Collect();
-        var watch = Stopwatch.StartNew();
-        await using Server server = await Server.StartAsync(folder, new ServerTypes(settings.Device, settings.DType, cacheName), slots);
-        OverGrpcReport overGrpc = await OverGrpcAsync(settings, server, watch.Elapsed, new LoadRun(server.Address, config, ceilings));
+        var types = new ServerTypes(settings.Device, settings.DType, cacheName);
+        OverGrpcReport overGrpc = await OverGrpcAsync(settings, () => Server.StartAsync(folder, types, slots), address => new LoadRun(address, config, ceilings), address => new OverheadRun(address, config, stored: false));
+        overGrpc = overGrpc with { Overheads = [.. overGrpc.Overheads, await StoredAsync(data => Server.StartAsync(folder, types, slots, data), config)] };
         var report = new LoadReport(settings.Model ?? $"{settings.Preset} (random)", settings.Device, settings.DType, cacheName, limits, inProcess, overGrpc, ceilings.WeightBytes, slots * ceilings.SlotBytes);
         Draw(settings.Picture, report, ceilings);
         return report;
@@ -94,14 +95,33 @@ internal static class LoadProgram
         return new InProcessReport(loaded, decode, prefill, samples, stretch, settings.SoakSteps, settings.SoakSteps > 0 ? await engine.SoakAsync(settings.SoakSteps) : 0);
     }
 
-    static async Task<OverGrpcReport> OverGrpcAsync(LoadSettings settings, Server server, TimeSpan ready, LoadRun run)
+    static async Task<OverGrpcReport> OverGrpcAsync(LoadSettings settings, Func<Task<Server>> start, Func<Uri, LoadRun> load, Func<Uri, OverheadRun> overhead)
     {
+        var watch = Stopwatch.StartNew();
+        await using Server server = await start();
+        TimeSpan ready = watch.Elapsed;
+        LoadRun run = load(server.Address);
         await run.WarmAsync();
         var decode = new List<DecodeResult>();
         foreach (int sessions in settings.Sessions)
             decode.Add(await run.DecodeAsync(sessions, settings.Tokens, settings.Rounds));
         ImageResult[] images = [await run.EmbedAsync(1, settings.Rounds), await run.EmbedAsync(8, settings.Rounds)];
-        return new OverGrpcReport(ready.TotalSeconds, decode, images, server.WorkingSet);
+        long resident = server.WorkingSet;
+        return new OverGrpcReport(ready.TotalSeconds, decode, images, resident, [await overhead(server.Address).MeasureAsync()]);
+    }
+
+    static async Task<OverheadResult> StoredAsync(Func<string, Task<Server>> start, ImageGptConfig config)
+    {
+        DirectoryInfo data = Directory.CreateTempSubdirectory("igpt-load-store-");
+        try
+        {
+            await using Server server = await start(data.FullName);
+            return await new OverheadRun(server.Address, config, stored: true).MeasureAsync();
+        }
+        finally
+        {
+            data.Delete(recursive: true);
+        }
     }
 
     static void Draw(string file, LoadReport report, Ceilings ceilings)

@@ -28,6 +28,10 @@ internal static class LoadTables
         foreach (ImageResult result in report.OverGrpc.Images)
             images.AddRow($"{result.Batch}", $"{result.ImagesPerSecond:0.00}", $"{result.Ceiling:0.00}", $"{result.Share:P0}");
         AnsiConsole.Write(images);
+        Table overhead = Titled("Beside the engine, ms, one request at a time").AddColumns("sessions", "first chunk p50", "p99", "end p50", "p99", "between chunks p99");
+        foreach (OverheadResult one in report.OverGrpc.Overheads)
+            overhead.AddRow(one.Stored ? "stored" : "not stored", $"{one.FirstP50:0.00}", $"{one.FirstP99:0.00}", $"{one.LastP50:0.00}", $"{one.LastP99:0.00}", $"{one.GapP99:0.00}");
+        AnsiConsole.Write(overhead);
         Console.WriteLine($"Silo resident: {report.OverGrpc.ResidentBytes / 1e6:0} MB; weights {report.WeightBytes / 1e6:0} MB, KV slots {report.CacheBytes / 1e6:0} MB, rest {(report.OverGrpc.ResidentBytes - report.WeightBytes - report.CacheBytes) / 1e6:0} MB");
     }
 

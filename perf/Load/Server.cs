@@ -27,13 +27,19 @@ internal sealed class Server : IAsyncDisposable
         }
     }
 
-    internal static async Task<Server> StartAsync(string checkpoint, ServerTypes types, int slots)
+    /// <summary>Starts one; returns when it is ready.</summary>
+    /// <param name="checkpoint">Folder of the model.</param>
+    /// <param name="types">How it is served.</param>
+    /// <param name="slots">KV slots.</param>
+    /// <param name="data">Folder of its embedded store; null: nothing is stored.</param>
+    internal static async Task<Server> StartAsync(string checkpoint, ServerTypes types, int slots, string? data = null)
     {
+        string[] store = data is null ? ["--no-store"] : ["--data", data];
         int[] ports = [FreePort(), FreePort()];
         (string program, string[] first) = Program();
         var start = new ProcessStartInfo(program,
         [
-            .. first, "--model", $"load={checkpoint}", "--device", types.Device, "--dtype", types.DType, "--kv-dtype", types.Cache, "--slots", slots.ToString(CultureInfo.InvariantCulture), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--no-store",
+            .. first, "--model", $"load={checkpoint}", "--device", types.Device, "--dtype", types.DType, "--kv-dtype", types.Cache, "--slots", slots.ToString(CultureInfo.InvariantCulture), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", .. store,
             "--silo-port", ports[0].ToString(CultureInfo.InvariantCulture), "--client-port", ports[1].ToString(CultureInfo.InvariantCulture), "--cluster-id", Guid.NewGuid().ToString("N"),
         ])
         {

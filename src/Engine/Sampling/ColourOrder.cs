@@ -1,24 +1,21 @@
 using System.Numerics;
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 
 namespace IgptCluster.Engine;
 
 /// <summary>
-/// Ranks of logits: the k greatest, and all in ascending order, lower colours first among equal ones. Both without a comparison that a processor would
-/// have to guess: that is most of what sorting costs. One engine's thread only: it keeps its buffers.
+/// Ranks of logits, without a comparison that a processor would have to guess: that is most of what sorting costs. One engine's thread only: it keeps its buffers.
 /// </summary>
 /// <param name="colours">Most values given.</param>
 sealed class ColourOrder(int colours)
 {
-    const int DigitBits = 8;
-    const int Digits = 1 << DigitBits;
-    const int Passes = 32 / DigitBits;
-    const int FewValues = 64; // that the library sorts faster
+    const int Buckets = 256;
 
     readonly int[] _keys = new int[colours];
-    readonly int[] _counts = new int[Passes * Digits];
-    ulong[] _ranked = new ulong[colours];
-    ulong[] _other = new ulong[colours];
+    readonly float[] _depths = new float[colours];
+    readonly double[] _sums = new double[Buckets];
+    readonly (float Value, int Index)[] _edge = new (float, int)[colours];
 
     /// <summary>A bound that the k greatest values reach, and besides only those that are equal to the k-th.</summary>
     /// <param name="values">No value that is not a number.</param>
@@ -41,75 +38,71 @@ sealed class ColourOrder(int colours)
         return BitConverter.Int32BitsToSingle(Flip(bound));
     }
 
-    /// <summary>Indices of values in ascending order of the values, then of the indices; valid until the next call.</summary>
-    /// <param name="values">No value that is not a number.</param>
-    internal ReadOnlySpan<ulong> Ascending(ReadOnlySpan<float> values)
+    /// <summary>
+    /// Sets the weights of the least values to zero, lower indices first among equal ones, as long as what they weigh together stays within a bound; the greatest value keeps
+    /// its weight. Values are told apart roughly first, by how far below the greatest they lie: only where the bound is crossed are they sorted.
+    /// </summary>
+    /// <param name="values">Finite or −∞.</param>
+    /// <param name="weights">One for each, 0 or more, that grows with the value.</param>
+    /// <param name="span">How far below the greatest a value still weighs anything; above 0.</param>
+    /// <param name="most">The bound.</param>
+    internal void Cut(ReadOnlySpan<float> values, Span<double> weights, float span, double most)
     {
-        Span<int> keys = _keys.AsSpan(0, values.Length);
-        WriteKeys(values, keys);
-        for (int index = 0; index < keys.Length; index++)
+        Span<int> buckets = _keys.AsSpan(0, values.Length);
+        WriteBuckets(values, span, buckets);
+        Array.Clear(_sums);
+        for (int i = 0; i < buckets.Length; i++)
         {
-            _ranked[index] = ((ulong)(uint)(keys[index] ^ int.MinValue) << 32) | (uint)index;
+            _sums[buckets[i]] += weights[i];
         }
 
-        if (keys.Length <= FewValues)
+        int edge = Buckets - 1;
+        double below = 0;
+        for (; edge > 0 && below + _sums[edge] <= most; edge--)
         {
-            _ranked.AsSpan(0, keys.Length).Sort();
+            below += _sums[edge];
         }
-        else
+
+        int count = 0;
+        for (int i = 0; i < buckets.Length; i++)
         {
-            Count(_ranked.AsSpan(0, keys.Length));
-            for (int pass = 0; pass < Passes; pass++)
+            // Written always, there or not: nothing for the processor to guess.
+            _edge[count] = (values[i], i);
+            count += buckets[i] == edge ? 1 : 0;
+            weights[i] = buckets[i] > edge ? 0 : weights[i];
+        }
+
+        Span<(float Value, int Index)> sorted = _edge.AsSpan(0, count);
+        sorted.Sort();
+        foreach ((_, int index) in edge == 0 ? sorted[..^1] : sorted)
+        {
+            below += weights[index];
+            if (below > most)
             {
-                Distribute(keys.Length, pass);
+                break;
             }
-        }
 
-        return _ranked.AsSpan(0, keys.Length);
+            weights[index] = 0;
+        }
     }
 
-    /// <summary>The index in one entry of <see cref="Ascending"/>.</summary>
-    internal static int Index(ulong ranked) => (int)(uint)ranked;
-
-    /// <summary>How often each digit has each value.</summary>
-    void Count(ReadOnlySpan<ulong> values)
+    /// <summary>How far below the greatest each value lies, in equal steps to the least one or to where nothing weighs anything any more; the rest lies in the last.</summary>
+    void WriteBuckets(ReadOnlySpan<float> values, float span, Span<int> buckets)
     {
-        Array.Clear(_counts);
-        foreach (ulong value in values)
+        Span<float> depths = _depths.AsSpan(0, values.Length);
+        float greatest = TensorPrimitives.Max(values);
+        float step = Math.Min(greatest - TensorPrimitives.Min(values), span) / (Buckets - 1);
+        if (step == 0)
         {
-            for (int pass = 0; pass < Passes; pass++)
-            {
-                _counts[(pass * Digits) + Digit(value, pass)]++;
-            }
-        }
-    }
-
-    /// <summary>Puts them in the order of one digit, the least significant first; equal ones stay as they are.</summary>
-    void Distribute(int count, int pass)
-    {
-        Span<int> places = _counts.AsSpan(pass * Digits, Digits);
-        ReadOnlySpan<ulong> from = _ranked.AsSpan(0, count);
-        if (places[Digit(from[0], pass)] == count)
-        {
+            buckets.Clear();
             return;
         }
 
-        int start = 0;
-        foreach (ref int place in places)
-        {
-            (place, start) = (start, start + place);
-        }
-
-        Span<ulong> to = _other;
-        foreach (ulong value in from)
-        {
-            to[places[Digit(value, pass)]++] = value;
-        }
-
-        (_ranked, _other) = (_other, _ranked);
+        TensorPrimitives.Subtract(greatest, values, depths);
+        TensorPrimitives.Divide(depths, step, depths);
+        TensorPrimitives.Min(depths, Buckets - 1, depths);
+        TensorPrimitives.ConvertTruncating<float, int>(depths, buckets);
     }
-
-    static byte Digit(ulong ranked, int pass) => (byte)(ranked >> (32 + (pass * DigitBits)));
 
     /// <summary>Numbers whose order as integers is that of the values.</summary>
     static void WriteKeys(ReadOnlySpan<float> values, Span<int> keys)

@@ -14,6 +14,9 @@ sealed class Sampler(int colours)
     // Exponents of normal numbers. Where a vector has another one, the library computes its neighbours in another way too, which differs in the last bit.
     const double LeastExponent = -708;
 
+    // What lies so far below the greatest logit weighs less than 1e-17 of it.
+    const double NucleusDepth = 40;
+
     readonly ColourOrder _order = new(colours);
 
     readonly int[] _all = [.. Enumerable.Range(0, colours)];
@@ -87,10 +90,12 @@ sealed class Sampler(int colours)
         }
 
         KeepTop(sampling.TopK);
-        Exponentials(overflows ? greatest : greatest / divisor, overflows ? sampling.Temperature : 1);
+        double scale = overflows ? sampling.Temperature : 1;
+        Exponentials(overflows ? greatest : greatest / divisor, scale);
         if (sampling.TopP < 1)
         {
-            KeepNucleus(sampling.TopP);
+            // The least likely colours go as long as their mass together stays within 1 − p.
+            _order.Cut(_divided.AsSpan(0, _count), _weights.AsSpan(0, _count), (float)Math.Max(NucleusDepth * scale, float.Epsilon), (1 - sampling.TopP) * Sum());
         }
 
         return Sum();
@@ -142,29 +147,6 @@ sealed class Sampler(int colours)
         for (int i = 0; vanish && i < _count; i++)
         {
             weights[i] = _vanished[i] ? 0 : weights[i];
-        }
-    }
-
-    /// <summary>Removes the least likely colours as long as their mass together stays within 1 − p; the most likely always stays.</summary>
-    void KeepNucleus(double mass)
-    {
-        ReadOnlySpan<ulong> ascending = _order.Ascending(_divided.AsSpan(0, _count));
-        double sum = 0;
-        foreach (ulong ranked in ascending)
-        {
-            sum += _weights[ColourOrder.Index(ranked)];
-        }
-
-        double below = 0;
-        foreach (ulong ranked in ascending[..^1])
-        {
-            below += _weights[ColourOrder.Index(ranked)] / sum;
-            if (below > 1 - mass)
-            {
-                break;
-            }
-
-            _weights[ColourOrder.Index(ranked)] = 0;
         }
     }
 

@@ -27,9 +27,9 @@ internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider se
             await _storage.ReadAsync(StateName, this.GetGrainId(), _state);
         }
 
-        if (_state.State!.Revision < cluster.Plan.Revision)
+        if (!_state.RecordExists || _state.State!.Revision < cluster.Plan.Revision)
         {
-            // Nothing is stored, and its predecessor's silo is lost or left: every silo was told of the last change.
+            // Where nothing is stored its predecessor's silo is lost or left: every silo was told of the last change.
             _state.State = cluster.Plan;
         }
     }
