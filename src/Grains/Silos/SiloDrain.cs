@@ -17,6 +17,8 @@ public sealed partial class SiloDrain : IDisposable
 {
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
     static readonly GrainType ReplicaType = GrainType.Create("igpt.replica");
+    static readonly GrainType PlanType = GrainType.Create("igpt.plan");
+    static readonly GrainType ModelType = GrainType.Create("igpt.model");
     static readonly GrainType SiloType = GrainType.Create("igpt.silo");
 
     readonly IGrainFactory _grains;
@@ -105,28 +107,37 @@ public sealed partial class SiloDrain : IDisposable
             await Task.Delay(LookInterval, _time, cancellationToken);
         }
 
-        // Where there is no other silo what is left here is stored, or ends with the process.
-        List<GrainId> others = hasOthers ? await HereAsync(IsOther, cancellationToken) : [];
-        while (others.Count > 0)
+        // Where there is no other silo what is left here is stored, or ends with the process. One kind after the other: a grain that moves is not there until all that move
+        // with it are, and models ask for the plan when they come up.
+        foreach (Func<GrainType, bool> kind in hasOthers ? [IsPlan, IsModel, IsOther] : Array.Empty<Func<GrainType, bool>>())
         {
-            await Task.WhenAll(others.Select(grain => MoveAsync(grain, cancellationToken)));
-            await Task.Delay(LookInterval, _time, cancellationToken);
-            others = await HereAsync(IsOther, cancellationToken);
+            await MoveAsync(kind, cancellationToken);
         }
     }
 
-    /// <summary>Takes a grain to another silo, if one has room for it.</summary>
-    Task MoveAsync(GrainId grain, CancellationToken cancellationToken) =>
-        _grains.GetGrain(grain).AsReference<IGrainManagementExtension>().MigrateOnIdle(cancellationToken).AsTask().WaitAsync(cancellationToken);
+    /// <summary>Takes grains to other silos.</summary>
+    async Task MoveAsync(Func<GrainType, bool> kind, CancellationToken cancellationToken)
+    {
+        var told = new HashSet<GrainId>();
+        while (await HereAsync(kind, cancellationToken) is { Count: > 0 } here)
+        {
+            await Task.WhenAll(here.Where(told.Add).Select(grain => _grains.GetGrain(grain).AsReference<IGrainManagementExtension>().MigrateOnIdle(CancellationToken.None).AsTask().WaitAsync(cancellationToken)));
+            await Task.Delay(LookInterval, _time, cancellationToken);
+        }
+    }
 
     /// <summary>Our grains that are active on this silo.</summary>
-    async Task<List<GrainId>> HereAsync(Func<GrainType, bool> which, CancellationToken cancellationToken)
+    async Task<List<GrainId>> HereAsync(Func<GrainType, bool> kind, CancellationToken cancellationToken)
     {
         DetailedGrainStatistic[] all = await _grains.GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics(null, [_silo.SiloAddress], cancellationToken);
-        return [.. all.Select(grain => grain.GrainId).Where(grain => which(grain.Type))];
+        return [.. all.Select(grain => grain.GrainId).Where(grain => kind(grain.Type))];
     }
 
     static bool IsReplica(GrainType type) => type == ReplicaType;
+
+    static bool IsPlan(GrainType type) => type == PlanType;
+
+    static bool IsModel(GrainType type) => type == ModelType;
 
     static bool IsOther(GrainType type) => type.ToString()!.StartsWith("igpt.", StringComparison.Ordinal) && type != ReplicaType && type != SiloType;
 
