@@ -52,6 +52,9 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
     /// <exception cref="InvalidOperationException">The engine has not started yet.</exception>
     public ModelShape Shape => _shape ?? throw new InvalidOperationException("the engine has not started: await StartAsync first");
 
+    /// <summary>Most sequences that it takes at a time, those that run and those that wait; 0 before it has started.</summary>
+    public int Capacity => Volatile.Read(ref _capacity);
+
     /// <summary>The load after the latest step.</summary>
     public EngineStatus Status
     {

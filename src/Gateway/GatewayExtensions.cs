@@ -5,7 +5,6 @@ using IgptCluster.Gateway.Images;
 using IgptCluster.Gateway.Models;
 using IgptCluster.Gateway.Services;
 using IgptCluster.Hosting;
-using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace IgptCluster.Gateway;
@@ -38,6 +37,7 @@ public static class GatewayExtensions
             options.MaxReceiveMessageSize = maxRequestBytes;
         });
         services.AddGrpcReflection();
+        services.AddIgptMetrics();
         services.AddGrpcHealthChecks().AddCheck<ReplicaReadiness>("replicas", tags: ["ready"]);
         services.Configure<Microsoft.Extensions.Diagnostics.HealthChecks.HealthCheckPublisherOptions>(options => options.Period = TimeSpan.FromSeconds(1));
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -60,14 +60,6 @@ public static class GatewayExtensions
         app.MapGrpcService<ClusterService>();
         app.MapGrpcHealthChecksService();
         app.MapGrpcReflectionService();
-        app.MapIgptHealth();
-    }
-
-    /// <summary>Maps what tells whether a process lives and whether it takes work.</summary>
-    /// <param name="app">The process.</param>
-    public static void MapIgptHealth(this WebApplication app)
-    {
-        app.MapHealthChecks("/healthz", new HealthCheckOptions { Predicate = _ => false });
-        app.MapHealthChecks("/readyz", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready") });
+        app.MapIgptOperations();
     }
 }

@@ -1,4 +1,5 @@
 using IgptCluster.Grains.Placement;
+using IgptCluster.Grains.Replicas;
 using IgptCluster.Grains.Sessions;
 using IgptCluster.Grains.Silos;
 using Microsoft.Extensions.DependencyInjection;
@@ -21,6 +22,8 @@ public static class GrainsSiloBuilderExtensions
         silo.Services.AddSingleton<ClusterView>();
         silo.Services.AddSingleton<SessionCatalog>();
         silo.Services.AddSingleton<SiloDrain>();
+        silo.Services.AddMetrics();
+        silo.Services.AddSingleton<ReplicaMetrics>();
         silo.Services.AddSingleton<PlanWatch>();
         silo.Services.AddHostedService(services => services.GetRequiredService<PlanWatch>());
         silo.Services.AddHostedService<DrainAtStop>();

@@ -102,15 +102,15 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen, 
         return devices;
     }
 
-    /// <summary>The process's host: with the gateway, else with what tells of its health alone.</summary>
+    /// <summary>The process's host: with the gateway, else with what operators ask for alone.</summary>
     static WebApplication Listen(WebApplicationBuilder builder, ListenOptions listen)
     {
         if (!listen.Enabled)
         {
-            builder.Services.AddHealthChecks().AddCheck<SiloReadiness>("replicas", tags: ["ready"]);
+            builder.Services.AddIgptMetrics().AddHealthChecks().AddCheck<SiloReadiness>("replicas", tags: ["ready"]);
             builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPEndPoint.Parse(listen.Http), endpoint => endpoint.Protocols = HttpProtocols.Http1));
             WebApplication silo = builder.Build();
-            silo.MapIgptHealth();
+            silo.MapIgptOperations();
             return silo;
         }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Google.Protobuf;
 using Grpc.Core;
@@ -42,6 +43,33 @@ public sealed class ServingTests(SharedSilo silo) : IClassFixture<SharedSilo>
         using var http = new HttpClient();
         Assert.Equal("Healthy", await http.GetStringAsync(new Uri(silo.Server.HttpAddress!, "/healthz"), Cancelled));
         Assert.Equal("Healthy", await http.GetStringAsync(new Uri(silo.Server.HttpAddress!, "/readyz"), Cancelled));
+    }
+
+    [Fact]
+    public async Task Metrics_AfterAGeneration_TellOfEachReplicasSlotsQueueAndTokens()
+    {
+        using GrpcChannel channel = silo.Server.Connect();
+        using AsyncServerStreamingCall<GenerateEvent> call = new ImageGpt.ImageGptClient(channel).Generate(new GenerateRequest { Model = SharedSilo.Generator, MaxNewTokens = 3 }, cancellationToken: Cancelled);
+        await foreach (GenerateEvent _ in call.ResponseStream.ReadAllAsync(Cancelled))
+        {
+        }
+
+        using var http = new HttpClient();
+        string[] lines = (await http.GetStringAsync(new Uri(silo.Server.HttpAddress!, "/metrics"), Cancelled)).Split('\n');
+        Assert.True(Value("igpt_replica_slots_total") > 0);
+        Assert.True(Value("igpt_replica_tokens_computed_total") >= 3);
+        Assert.True(Value("igpt_replica_steps_total") >= 3);
+        Assert.True(Value("igpt_replica_waiting") >= 0 && Value("igpt_replica_running") >= 0 && Value("igpt_replica_slots_used") >= 0);
+        Assert.Contains(lines, line => line.StartsWith("orleans_", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("dotnet_", StringComparison.Ordinal));
+
+        double Value(string name)
+        {
+            string line = Assert.Single(lines, line => line.StartsWith(name + "{", StringComparison.Ordinal) && line.Contains($"model=\"{SharedSilo.Generator}\"", StringComparison.Ordinal));
+            Assert.Contains("replica=\"0\"", line, StringComparison.Ordinal);
+            Assert.Contains("device=\"cpu\"", line, StringComparison.Ordinal);
+            return double.Parse(line[(line.IndexOf('}', StringComparison.Ordinal) + 1)..].Trim().Split(' ')[0], CultureInfo.InvariantCulture);
+        }
     }
 
     [Fact]

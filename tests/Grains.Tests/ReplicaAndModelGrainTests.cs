@@ -75,6 +75,18 @@ public sealed class ReplicaAndModelGrainTests
     }
 
     [Fact]
+    public async Task EvaluateAsync_MoreImagesThanSlotsAndQueueHold_IsAnErrorThatNoRetryWouldCure()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { Slots = 1, MaxWaiting = 2 });
+        IReplicaGrain replica = await ReplicaAsync(cluster);
+        IgptException refused = await Assert.ThrowsAsync<IgptException>(() => replica.EvaluateAsync(
+            new EvaluationSpec { Images = [[1], [2], [3], [4]], Kind = EvaluationKind.Score }, Cancelled));
+        Assert.Equal((IgptErrorCode.InvalidArgument, "images"), (refused.Code, refused.Field));
+        Assert.Contains("at most 3 images at a time", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(3, (await replica.EvaluateAsync(new EvaluationSpec { Images = [[1], [2], [3]], Kind = EvaluationKind.Score }, Cancelled)).Rows.Length);
+    }
+
+    [Fact]
     public async Task EvaluateAsync_CallerGivesUp_FreesTheSlots()
     {
         using var gate = new SemaphoreSlim(0);

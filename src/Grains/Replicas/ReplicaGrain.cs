@@ -11,7 +11,7 @@ namespace IgptCluster.Grains.Replicas;
 
 /// <summary>One model on one device. Turns only pass work to the engine and await it: nothing here computes or blocks.</summary>
 [LeastLoadedPlacement, DeviceSiloFilter, KeepAlive, Immovable, Reentrant, GrainType("igpt.replica")]
-internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails silo, ClusterView cluster, ILogger<ReplicaGrain> logger) : Grain, IReplicaGrain
+internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails silo, ClusterView cluster, ReplicaMetrics metrics, ILogger<ReplicaGrain> logger) : Grain, IReplicaGrain
 {
     static readonly TimeSpan LoadingRetry = TimeSpan.FromSeconds(2);
 
@@ -39,6 +39,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
     {
         if (_engine is not null)
         {
+            metrics.Remove(_engine);
             await _engine.DisposeAsync();
             LogStopped(_id, reason.ReasonCode);
         }
@@ -50,6 +51,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         {
             _engine = host.Start(_id, deployment);
             _revision = deployment.Revision;
+            metrics.Add(_id, _engine);
             LogStarted(_id, _engine.Device);
         }
 
@@ -146,6 +148,16 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
     {
         LoadedModel model = Model;
         HeadSelection? heads = spec.Kind == EvaluationKind.Classify ? Select(model, spec) : null;
+        if (spec.Images.Length > Running.Loop.Capacity)
+        {
+            throw new IgptException(
+                IgptErrorCode.InvalidArgument,
+                $"replica {_id} takes at most {Running.Loop.Capacity:N0} images at a time, as many as KV slots and queue hold; given {spec.Images.Length}: ask for them in several requests")
+            {
+                Field = "images",
+            };
+        }
+
         int[] layers = spec.Kind == EvaluationKind.Score ? [] : heads?.Layers ?? [spec.Layer];
         var sequences = new List<(SequenceId Id, Task<Engine.EvaluationResult> Result)>(spec.Images.Length);
         try
