@@ -13,7 +13,7 @@
 # The contract, for tests and other programs. One command at a time on a folder.
 # - start makes sure that the store, silo-1 … silo-N and gateway-1 … gateway-N run, and returns when all are ready; what runs is left alone, what has ended is
 #   started again under its name and ports. So it is also how a killed process comes back. When it fails it stops what it started and exits 1.
-# - Defaults: 2 silos, 2 gateways, free ports, the bundled models, a store of the folder's own. With --base-port P the ports are P (store), then four for each
+# - Defaults: 2 silos, 2 gateways, free ports, the bundled models, an equal share of the processors for each silo, a store of the folder's own. With --base-port P the ports are P (store), then four for each
 #   process in the order of their start. --store takes a store that is there already (HOST:PORT[,password=…]) and neither starts nor stops one.
 # - Everything is on 127.0.0.1. Settings in the environment (Igpt__…) reach all processes, except those that this script gives. Relative paths in
 #   silo options are seen from where start or add-silo was called.
@@ -251,7 +251,7 @@ start_store() {
 }
 
 start_node() { # NAME
-  local name=$1 dll options=()
+  local name=$1 dll share options=()
   (
     cd "$(fact "$name" directory)"
     export Igpt__Store__Address=$store_address Igpt__Cluster__ClusterId=$cluster_id DOTNET_hostBuilder__reloadConfigOnChange=false
@@ -261,6 +261,9 @@ start_node() { # NAME
       silo-*)
         mapfile -d '' -t options < "$folder/nodes/$name.options"
         dll=$(program Silo IgptCluster.Silo.dll)
+        # Silos share the processors. --threads among their options wins.
+        share=$(($(getconf _NPROCESSORS_ONLN) / $(names silo | wc -l)))
+        export Igpt__Threads=${Igpt__Threads:-$((share > 0 ? share : 1))}
         launch "$name" dotnet "$dll" --name "$name" --gateway false ${options[@]+"${options[@]}"}
         ;;
       gateway-*)

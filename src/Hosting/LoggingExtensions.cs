@@ -11,7 +11,10 @@ public static class LoggingExtensions
         .AddFilter("Microsoft", LogLevel.Warning)
         .AddFilter("Orleans", LogLevel.Warning)
         .AddFilter("Grpc", LogLevel.Warning)
-        .AddFilter("Polly", LogLevel.Warning)
+
+        // What is tried again is told by who tries; of a store that is away, by every session that waits for it, and here once more with two stacks each time.
+        .AddFilter("Polly", LogLevel.Error)
+        .AddFilter("Orleans.Persistence", LogLevel.Critical)
 
         // Who asks is told; a silo that loads or leaves would say so each second.
         .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical)

@@ -12,6 +12,7 @@ public static class StoreExtensions
     /// <summary>Sessions that nobody has touched for so long are gone: those that were never collected because their cluster ended.</summary>
     static readonly TimeSpan Retention = TimeSpan.FromDays(60);
 
+    static readonly TimeSpan ReconnectInterval = TimeSpan.FromMilliseconds(500);
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
@@ -63,6 +64,9 @@ public static class StoreExtensions
     {
         ConfigurationOptions options = ConfigurationOptions.Parse(address);
         options.AbortOnConnectFail = false;
+
+        // Its own policy waits longer each time, up to a minute: all sessions wait with it.
+        options.ReconnectRetryPolicy = new LinearRetry((int)ReconnectInterval.TotalMilliseconds);
         return options;
     }
 

@@ -68,10 +68,15 @@ internal sealed class LocalCluster : IAsyncDisposable
             "Silo/IgptCluster.Silo.dll",
             [
                 "--name", name, "--gateway", "false", "--model", _settings.Model, "--slots", Text(_settings.Slots), "--http", $"127.0.0.1:{ports[2]}", "--silo-port", Text(ports[0]),
-                "--client-port", Text(ports[1]), "--cluster-id", _id, "--store", store, .. _settings.SiloOptions,
+                "--client-port", Text(ports[1]), "--cluster-id", _id, "--store", store, .. Threads(), .. _settings.SiloOptions,
             ],
             ports);
     }
+
+    /// <summary>Silos share this machine's processors: each of them with all would spend them on waiting for threads that another has displaced.</summary>
+    string[] Threads() => Array.Exists(_settings.SiloOptions, option => option.StartsWith("--threads", StringComparison.Ordinal))
+        ? []
+        : ["--threads", Text(Math.Max(1, Environment.ProcessorCount / _settings.Silos))];
 
     Node Gateway(string name, string store)
     {

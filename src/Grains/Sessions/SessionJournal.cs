@@ -106,12 +106,12 @@ internal sealed partial class SessionJournal(SessionStore store, Func<(SessionRe
             }
             catch (Exception failure) when (store.IsStored && !_isClosed)
             {
-                LogWaiting(failure, wait.TotalMilliseconds);
+                LogWaiting(wait.TotalMilliseconds, failure.Message);
                 await Task.Delay(wait, time);
             }
         }
     }
 
-    [LoggerMessage(1211, LogLevel.Warning, "A session cannot be stored: it tries again in {Milliseconds} ms and delivers nothing until then")]
-    partial void LogWaiting(Exception failure, double milliseconds);
+    [LoggerMessage(1211, LogLevel.Warning, "A session cannot be stored: it tries again in {Milliseconds} ms and delivers nothing until then: {Reason}")]
+    partial void LogWaiting(double milliseconds, string reason);
 }

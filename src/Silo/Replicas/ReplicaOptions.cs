@@ -32,7 +32,7 @@ public sealed class ReplicaOptions : IValidatableObject
     [Range(1, 4096)]
     public int? Slots { get; set; }
 
-    /// <summary>Threads of the processors' runner, 1 … 1024. Absent: one for each core.</summary>
+    /// <summary>Threads that compute on processors, for each engine, 1 … 1024. Absent: one for each core. Silos that share a machine should share its cores.</summary>
     [Range(1, 1024)]
     public int? Threads { get; set; }
 

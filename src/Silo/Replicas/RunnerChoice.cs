@@ -47,7 +47,7 @@ internal sealed class RunnerChoice
     /// <summary>Reads the weights and makes the runner.</summary>
     /// <param name="checkpoint">Where they lie.</param>
     /// <param name="slots">Number of KV slots.</param>
-    /// <param name="threads">Threads of the processors' runner; null leaves it to that.</param>
+    /// <param name="threads">Threads that compute on processors; null leaves it to the runner.</param>
     /// <param name="progress">Told the share of the weights that is there, 0 … 1, by any thread.</param>
     /// <exception cref="CheckpointException">A weight is not finite.</exception>
     internal IModelRunner Create(Checkpoint checkpoint, int slots, int? threads, IProgress<double> progress)
@@ -62,6 +62,12 @@ internal sealed class RunnerChoice
                 network = own;
                 var options = new CpuRunnerOptions { Slots = slots, KeyValueType = _cache };
                 return new CpuModelRunner(own, options with { Threads = threads ?? options.Threads });
+            }
+
+            if (threads is { } count)
+            {
+                // libtorch keeps it for the thread that asks, which is the engine's.
+                set_num_threads(count);
             }
 
             var plain = new ImageGpt(checkpoint.Config, checkpoint.Architecture, Weight, new Device(_device), _weights);
