@@ -13,8 +13,9 @@
 # The contract, for tests and other programs. One command at a time on a folder.
 # - start makes sure that the store, silo-1 … silo-N and gateway-1 … gateway-N run, and returns when all are ready; what runs is left alone, what has ended is
 #   started again under its name and ports. So it is also how a killed process comes back. When it fails it stops what it started and exits 1.
-# - Defaults: 2 silos, 2 gateways, free ports, the bundled models, an equal share of the processors for each silo, a store of the folder's own. With --base-port P the ports are P (store), then four for each
-#   process in the order of their start. --store takes a store that is there already (HOST:PORT[,password=…]) and neither starts nor stops one.
+# - Defaults: 2 silos, 2 gateways, free ports, the bundled models, an equal share of the processors for each silo, a store of the folder's own. With
+#   --base-port P the ports are P (store), then four for each process in the order of their start. --store takes a store that is there already
+#   (HOST:PORT[,password=…]) and neither starts nor stops one.
 # - Everything is on 127.0.0.1. Settings in the environment (Igpt__…) reach all processes, except those that this script gives. Relative paths in
 #   silo options are seen from where start or add-silo was called.
 # - FOLDER/cluster.json tells all, and is replaced at once by each command that changes something:
