@@ -8,9 +8,11 @@ namespace IgptCluster.Load;
 /// <summary>How a silo serves its model.</summary>
 internal sealed record ServerTypes(string Device, string DType, string Cache);
 
-/// <summary>A silo process on free loopback ports; killed by its own handle when disposed.</summary>
+/// <summary>A silo process on free loopback ports; told to stop when disposed.</summary>
 internal sealed class Server : IAsyncDisposable
 {
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
+
     readonly Process _process;
 
     Server(Process process, Uri address) => (_process, Address) = (process, address);
@@ -62,10 +64,19 @@ internal sealed class Server : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (!_process.HasExited)
+        // Told to stop, it stops its store, too.
+        using (Process tell = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]))
+        {
+            await tell.WaitForExitAsync();
+        }
+
+        try
+        {
+            await _process.WaitForExitAsync().WaitAsync(Patience);
+        }
+        catch (TimeoutException)
         {
             _process.Kill();
-            await _process.WaitForExitAsync();
         }
 
         _process.Dispose();
