@@ -65,7 +65,7 @@ public static class StoreExtensions
         ConfigurationOptions options = ConfigurationOptions.Parse(address);
         options.AbortOnConnectFail = false;
 
-        // Its own policy waits longer each time, up to a minute: all sessions wait with it.
+        // The library's own policy waits longer each time: all sessions would wait with it.
         options.ReconnectRetryPolicy = new LinearRetry((int)ReconnectInterval.TotalMilliseconds);
         return options;
     }

@@ -107,12 +107,16 @@ public sealed partial class SiloDrain : IDisposable
             await Task.Delay(LookInterval, _time, cancellationToken);
         }
 
-        // Where there is no other silo what is left here is stored, or ends with the process. One kind after the other: a grain that moves is not there until all that move
-        // with it are, and models ask for the plan when they come up.
-        foreach (Func<GrainType, bool> kind in hasOthers ? [IsPlan, IsModel, IsOther] : Array.Empty<Func<GrainType, bool>>())
+        if (!hasOthers)
         {
-            await MoveAsync(kind, cancellationToken);
+            // What is left here is stored, or ends with the process.
+            return;
         }
+
+        // One kind after the other: a grain that moves is not there until all that move with it are, and models ask for the plan when they come up.
+        await MoveAsync(IsPlan, cancellationToken);
+        await MoveAsync(IsModel, cancellationToken);
+        await MoveAsync(IsOther, cancellationToken);
     }
 
     /// <summary>Takes grains to other silos.</summary>
