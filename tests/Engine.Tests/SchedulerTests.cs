@@ -53,6 +53,38 @@ public sealed class SchedulerTests
     }
 
     [Fact]
+    public void Schedule_PrefillsOfWhatStreamedElsewhere_GetTheWholeBudgetAndLeaveTheRestToOthers()
+    {
+        var engine = new Stepper(new EngineOptions { MaxBatchTokens = 31, DecodeStretch = 1.1, MinPrefillTokens = 3 }, slots: 4) { PerToken = 1 };
+        engine.Add(Generation("decodes", prompt: 5, made: 30));
+        engine.Step();
+        engine.Step();
+        engine.Add(Generation("new", prompt: 40, made: 5, offset: 3));
+        engine.Add(Generation("moved", prompt: 40, made: 5, offset: 5) with { IsReadmission = true });
+        Assert.Equal([1, 30], engine.Step().Chunks.Select(chunk => chunk.Tokens.Length));
+        Assert.Equal([1, 11], engine.Step().Chunks.Select(chunk => chunk.Tokens.Length));
+        Assert.Equal([1, 1, 3], engine.Step().Chunks.Select(chunk => chunk.Tokens.Length));
+    }
+
+    [Fact]
+    public void Schedule_OneThatStreamedElsewhere_ComesBeforeThoseOfClientsThatWereServedLess()
+    {
+        var engine = new Stepper(new EngineOptions(), slots: 1);
+        engine.Add(Generation("running", prompt: 2, made: 2) with { Client = "much" });
+        engine.Step();
+        Generation fresh = engine.Add(Generation("fresh", prompt: 2, made: 2) with { Client = "little" });
+        Generation moved = engine.Add(Generation("moved", prompt: 2, made: 2) with { Client = "much", IsReadmission = true });
+        while (!moved.Completion.IsCompleted)
+        {
+            Assert.False(fresh.Completion.IsCompleted);
+            engine.Step();
+        }
+
+        engine.RunToEnd();
+        Assert.True(fresh.Completion.IsCompleted);
+    }
+
+    [Fact]
     public void ScheduleAndApply_Decoding_AllocateNothing()
     {
         var engine = new Stepper(new EngineOptions(), slots: 4);

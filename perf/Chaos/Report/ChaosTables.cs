@@ -20,6 +20,11 @@ internal static class ChaosTables
 
         AnsiConsole.Write(table);
         AnsiConsole.WriteLine($"declared dead after freezing, s: {report.Declared}; wrongly declared dead: {report.WrongDeaths}");
+        foreach (Recovery recovery in report.Recoveries)
+        {
+            AnsiConsole.WriteLine($"{recovery.Kind}, the longest: {string.Join("; ", recovery.Longest)}");
+        }
+
         AnsiConsole.WriteLine(report.Violations.Count == 0 ? "Nothing was lost, repeated, changed or failed." : $"{report.Violations.Count} violations:");
         foreach (string violation in report.Violations.Take(50))
         {

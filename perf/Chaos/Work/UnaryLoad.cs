@@ -59,9 +59,10 @@ internal sealed class UnaryLoad(IgptClient client, Model model, int seed, bool i
                 ? await _calls.ScoreAsync(new ScoreRequest { Model = model.Name, Images = { image }, PerToken = true })
                 : await _calls.ClassifyAsync(new ClassifyRequest { Model = model.Name, Head = Head, Images = { image } });
             _first[which] ??= answer;
-            if (isExact ? !answer.Equals(_first[which]) : !IsClose(answer, _first[which]!))
+            double difference = Numbers(answer).Zip(Numbers(_first[which]!)).Max(pair => Math.Abs(pair.First - pair.Second));
+            if (isExact ? !answer.Equals(_first[which]) : !(difference < Rounding))
             {
-                violations.Add($"{answer.GetType().Name} {which} is another than before");
+                violations.Add($"{answer.GetType().Name} {which} is another than before, by up to {difference:G3}");
             }
         }
         catch (Exception failure)
@@ -73,11 +74,11 @@ internal sealed class UnaryLoad(IgptClient client, Model model, int seed, bool i
         _answered++;
     }
 
-    static bool IsClose(object answer, object first) => (answer, first) switch
+    static IEnumerable<double> Numbers(object answer) => answer switch
     {
-        (ScoreResponse one, ScoreResponse other) => one.Results[0].LogProbs.Zip(other.Results[0].LogProbs).All(pair => Math.Abs(pair.First - pair.Second) < Rounding),
-        (ClassifyResponse one, ClassifyResponse other) => one.Results[0].Scores.Zip(other.Results[0].Scores).All(pair => Math.Abs(pair.First.Logit - pair.Second.Logit) < Rounding),
-        _ => false,
+        ScoreResponse score => score.Results[0].LogProbs.Select(logProb => (double)logProb),
+        ClassifyResponse classes => classes.Results[0].Scores.Select(label => (double)label.Logit),
+        _ => throw new ArgumentOutOfRangeException(nameof(answer)),
     };
 
     static ImageInput[] MakeImages(Model model, int seed)

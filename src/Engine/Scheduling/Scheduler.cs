@@ -2,7 +2,8 @@ namespace IgptCluster.Engine;
 
 /// <summary>
 /// Decides what each step computes: one token of every decoding sequence first, then chunks of prefills by priority, what their clients have been served, and arrival, within
-/// the token budget and the time that decoding sequences can be made to wait. Touches no tensor. The engine's thread only.
+/// the token budget and the time that decoding sequences can be made to wait. What had been streaming elsewhere comes first and has the whole budget: its viewers see nothing until
+/// then. Touches no tensor. The engine's thread only.
 /// </summary>
 sealed class Scheduler
 {
@@ -27,6 +28,8 @@ sealed class Scheduler
     readonly ClientShares _shares = new();
     readonly HashSet<Sequence> _passed = [];
     int _decoding;
+    int _room; // tokens left of the step's budget
+    int _roomForNew; // of those, left of what decoding sequences are made to wait for
     long _arrivals;
 
     internal Scheduler(EngineOptions options, ModelShape shape, int slotCount)
@@ -95,27 +98,29 @@ sealed class Scheduler
         {
             if (sequence.IsDecoding)
             {
-                Plan(sequence, 1);
+                _scheduled.Add((sequence, 1));
             }
         }
 
         (_planned, _decoding) = (now, _scheduled.Count);
-        int budget = ExtendForced(Math.Min(_budget - _decoding, PrefillLimit()));
+        _room = _budget - _decoding;
+        _roomForNew = Math.Min(_room, PrefillLimit());
+        ExtendForced();
         foreach (Sequence sequence in _running)
         {
             if (!sequence.IsDecoding)
             {
-                budget -= Plan(sequence, budget);
+                Plan(sequence, Room(sequence));
             }
         }
 
         _passed.Clear();
-        while (budget > 0 && _slots.Free > 0 && NextWaiting() is { } sequence)
+        while (_slots.Free > 0 && NextWaiting() is { } sequence && Room(sequence) > 0)
         {
             if (TryStart(sequence, now))
             {
                 _waiting.Remove(sequence);
-                budget -= Plan(sequence, budget);
+                Plan(sequence, Room(sequence));
             }
             else
             {
@@ -192,7 +197,7 @@ sealed class Scheduler
         }
     }
 
-    /// <summary>Of the highest priority that waits, the sequence of the client that has been served least; of that client's the one that came first.</summary>
+    /// <summary>Of the highest priority that waits, what had been streaming elsewhere, then the sequence of the client that has been served least; of that client's the one that came first.</summary>
     Sequence? NextWaiting()
     {
         Sequence? next = null;
@@ -204,7 +209,7 @@ sealed class Scheduler
                 break;
             }
 
-            if (!_passed.Contains(sequence) && (next is null || sequence.Share!.Served < next.Share!.Served))
+            if (!_passed.Contains(sequence) && (next is null || IsBefore(sequence, next)))
             {
                 next = sequence;
             }
@@ -212,6 +217,9 @@ sealed class Scheduler
 
         return next;
     }
+
+    static bool IsBefore(Sequence sequence, Sequence other) =>
+        sequence.IsReadmission == other.IsReadmission ? sequence.Share!.Served < other.Share!.Served : sequence.IsReadmission;
 
     /// <summary>Where no slot is free, running generations give theirs to waiting sequences of higher priority, and wait again.</summary>
     void Preempt()
@@ -234,29 +242,34 @@ sealed class Scheduler
 
     int PrefillLimit() => _decoding == 0 ? int.MaxValue : Math.Max(_cost.PrefillTokens(_decoding, _options.DecodeStretch) ?? UnknownPrefill, _options.MinPrefillTokens);
 
-    /// <summary>A forced run behind a decoding sequence's last token is fed like a prefill. Returns what is left of the budget.</summary>
-    int ExtendForced(int budget)
+    int Room(Sequence sequence) => sequence.IsReadmission ? _room : _roomForNew;
+
+    /// <summary>A forced run behind a decoding sequence's last token is fed like a prefill.</summary>
+    void ExtendForced()
     {
-        for (int i = 0; i < _decoding && budget > 0; i++)
+        for (int i = 0; i < _decoding && _roomForNew > 0; i++)
         {
             (Sequence sequence, int tokens) = _scheduled[i];
-            int more = Math.Min(budget, sequence.Remaining - tokens);
+            int more = Math.Min(_roomForNew, sequence.Remaining - tokens);
             _scheduled[i] = (sequence, tokens + more);
-            budget -= more;
+            Spend(more);
         }
-
-        return budget;
     }
 
-    int Plan(Sequence sequence, int budget)
+    void Plan(Sequence sequence, int most)
     {
-        int tokens = Math.Min(budget, sequence.Remaining);
+        int tokens = Math.Min(most, sequence.Remaining);
         if (tokens > 0)
         {
             _scheduled.Add((sequence, tokens));
+            Spend(tokens);
         }
+    }
 
-        return Math.Max(0, tokens);
+    void Spend(int tokens)
+    {
+        _room -= tokens;
+        _roomForNew -= tokens;
     }
 
     /// <summary>Gives a waiting sequence a slot, with the longest prefix that some slot holds, or lets it wait for a prefix being computed.</summary>

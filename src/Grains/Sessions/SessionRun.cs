@@ -47,6 +47,7 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
     int _run;
     (int Run, Task Attempt) _resuming = (0, Task.CompletedTask);
     int _losses; // since the latest token
+    long _lost; // when the latest was
     bool _isResumption; // whether what is queued next counts as taken up again
     bool _isReadmission; // whether it was accepted before, and must not queue up again
 
@@ -79,6 +80,7 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
     internal Task ReplaceAsync(Exception lost)
     {
         _generation = null;
+        _lost = time.GetTimestamp();
         if (_losses++ >= options.MaxResumptions)
         {
             owner.Fail($"lost its replica {_losses} times without a new token, the last time because: {lost.Message}");
@@ -179,12 +181,14 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
     /// <summary>Hands on what the replica makes until it ends, is stopped, or the replica is lost.</summary>
     async Task FollowAsync(IAsyncEnumerator<SessionUpdate> updates, CancellationTokenSource generation)
     {
+        long queued = time.GetTimestamp();
         try
         {
             await using (updates)
             {
                 while (await updates.MoveNextAsync() && _generation == generation)
                 {
+                    TellWentOn(queued);
                     _losses = 0;
                     _generation = updates.Current.Result is null ? generation : null;
                     owner.Take(updates.Current);
@@ -197,7 +201,8 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
         }
         catch (Exception exception)
         {
-            LogReplicaLost(exception, id, Replica!.Value);
+            // Many lose it at a time: no stacks.
+            LogReplicaLost(id, Replica!.Value, exception.Message);
             await ReplaceAsync(exception);
         }
         finally
@@ -206,8 +211,19 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
         }
     }
 
-    [LoggerMessage(1202, LogLevel.Warning, "Session {Session} lost replica {Replica}")]
-    partial void LogReplicaLost(Exception exception, SessionId session, ReplicaId replica);
+    void TellWentOn(long queued)
+    {
+        if (_losses > 0)
+        {
+            LogWentOn(id, Replica!.Value, time.GetElapsedTime(_lost).TotalMilliseconds, time.GetElapsedTime(queued).TotalMilliseconds);
+        }
+    }
+
+    [LoggerMessage(1202, LogLevel.Warning, "Session {Session} lost replica {Replica}: {Reason}")]
+    partial void LogReplicaLost(SessionId session, ReplicaId replica, string reason);
+
+    [LoggerMessage(1210, LogLevel.Information, "Session {Session} goes on on replica {Replica}, {Milliseconds:0} ms after its loss was noticed, {Queued:0} ms after it was queued there")]
+    partial void LogWentOn(SessionId session, ReplicaId replica, double milliseconds, double queued);
 
     [LoggerMessage(1203, LogLevel.Debug, "Session {Session} stopped generating")]
     partial void LogStopped(Exception exception, SessionId session);
