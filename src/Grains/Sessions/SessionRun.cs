@@ -182,17 +182,15 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
     async Task FollowAsync(IAsyncEnumerator<SessionUpdate> updates, CancellationTokenSource generation)
     {
         long queued = time.GetTimestamp();
+        Exception? lost = null;
         try
         {
-            await using (updates)
+            while (await updates.MoveNextAsync() && _generation == generation)
             {
-                while (await updates.MoveNextAsync() && _generation == generation)
-                {
-                    TellWentOn(queued);
-                    _losses = 0;
-                    _generation = updates.Current.Result is null ? generation : null;
-                    owner.Take(updates.Current);
-                }
+                TellWentOn(queued);
+                _losses = 0;
+                _generation = updates.Current.Result is null ? generation : null;
+                owner.Take(updates.Current);
             }
         }
         catch (Exception exception) when (_generation != generation)
@@ -201,13 +199,24 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
         }
         catch (Exception exception)
         {
-            // Many lose it at a time: no stacks.
-            LogReplicaLost(id, Replica!.Value, exception.Message);
-            await ReplaceAsync(exception);
+            lost = exception;
         }
-        finally
+
+        // Nobody waits for a silo that is gone to be told that it is not needed.
+        LeaveAsync(updates, generation).Ignore();
+        if (lost is not null)
         {
-            generation.Dispose();
+            // Many lose it at a time: no stacks.
+            LogReplicaLost(id, Replica!.Value, lost.Message);
+            await ReplaceAsync(lost);
+        }
+    }
+
+    static async Task LeaveAsync(IAsyncEnumerator<SessionUpdate> updates, CancellationTokenSource generation)
+    {
+        using (generation)
+        {
+            await updates.DisposeAsync();
         }
     }
 
