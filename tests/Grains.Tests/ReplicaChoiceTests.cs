@@ -58,6 +58,32 @@ public sealed class ReplicaChoiceTests
     }
 
     [Fact]
+    public void ByRoom_CrowdOfTwoReplicas_IsSharedByTheirRoom()
+    {
+        ReplicaStatus[] replicas = [Status(0, running: 8), Status(1, running: 4), Status(2, running: 0, state: ReplicaState.Loading)];
+        var random = new Random(1);
+        int[] first = [.. Enumerable.Range(0, 1000).Select(_ => ReplicaChoice.ByRoom(replicas, random)[0].Id.Index)];
+        Assert.InRange(first.Count(index => index == 0), 200, 300);
+        Assert.InRange(first.Count(index => index == 1), 700, 800);
+    }
+
+    [Fact]
+    public void ByRoom_OneIsFull_IsStillThere()
+    {
+        ReplicaStatus[] replicas = [Status(0, running: 40), Status(1, running: 0)];
+        Assert.Equal([0, 1], ReplicaChoice.ByRoom(replicas, new Random(1)).Select(replica => replica.Id.Index).Order());
+    }
+
+    [Fact]
+    public async Task ChooseFromCrowdAsync_ReplicaThatDoesNotAnswer_TakesTheOther()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel(), devices: 1);
+        ReplicaStatus answers = (await cluster.ReadyAsync("toy", 1))[0];
+        ReplicaStatus silent = answers with { Id = new ReplicaId("unknown", 0), SlotsTotal = 1000 };
+        Assert.Equal(answers.Id, await ReplicaChoice.ChooseFromCrowdAsync(cluster.Grains, [answers with { Running = 1 }, silent], new Random(1), TimeProvider.System));
+    }
+
+    [Fact]
     public void BetterOfTwo_NoneReady_SaysSo()
     {
         ReplicaStatus[] replicas = [Status(0, running: 0, state: ReplicaState.Faulted) with { Message = "out of memory" }];

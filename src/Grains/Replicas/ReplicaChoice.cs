@@ -28,6 +28,34 @@ public static class ReplicaChoice
         return (BetterOfTwo([.. now.OfType<ReplicaStatus>()], random) ?? BetterOfTwo(replicas, random))?.Id;
     }
 
+    /// <summary>
+    /// The replica for one of many that lost theirs at the same time: at random, by the room each has. All of them ask before any of them is there, and would all find the same one
+    /// roomier; what they cost is mostly being read again, which is over sooner the more replicas share it.
+    /// </summary>
+    /// <param name="grains">Reaches the replicas.</param>
+    /// <param name="replicas">The model's replicas, as they were lately.</param>
+    /// <param name="random">Picks.</param>
+    /// <param name="time">Clock for how long an answer may take.</param>
+    /// <returns>Null if none is ready and answers.</returns>
+    public static async Task<ReplicaId?> ChooseFromCrowdAsync(IGrainFactory grains, IReadOnlyList<ReplicaStatus> replicas, Random random, TimeProvider time)
+    {
+        foreach (ReplicaStatus replica in ByRoom(replicas, random))
+        {
+            if (await NowAsync(grains, replica, time) is { State: ReplicaState.Ready })
+            {
+                return replica.Id;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The ready replicas at random, each the sooner the more room it has: the first is one with a probability proportional to its room (Efraimidis and Spirakis, 2006).</summary>
+    /// <param name="replicas">The model's replicas.</param>
+    /// <param name="random">Picks.</param>
+    public static IReadOnlyList<ReplicaStatus> ByRoom(IReadOnlyList<ReplicaStatus> replicas, Random random) =>
+        [.. Ready(replicas).OrderBy(replica => -Math.Log(1 - random.NextDouble()) / Math.Max(1, replica.SlotsTotal - replica.Running - replica.Waiting))];
+
     /// <summary>The ready replica with more room out of two picked at random; null if none is ready.</summary>
     /// <param name="replicas">The model's replicas.</param>
     /// <param name="random">Picks the two.</param>

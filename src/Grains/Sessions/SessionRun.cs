@@ -134,7 +134,7 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
         generation?.Cancel();
     }
 
-    /// <summary>Goes on, on the replica with more room of two, on the one it left only if there is no other.</summary>
+    /// <summary>Goes on, on a replica with room, on the one it left only if there is no other.</summary>
     async Task TakeUpAsync(int run, ReplicaId? left = null)
     {
         if (owner.TryComplete())
@@ -144,8 +144,11 @@ internal sealed partial class SessionRun(SessionId id, ISessionOwner owner, IGra
 
         string model = owner.Spec.Model;
         ReplicaStatus[] replicas = await grains.GetGrain<IModelGrain>(model).GetReplicasAsync();
-        ReplicaId? chosen = await ReplicaChoice.ChooseAsync(grains, [.. replicas.Where(replica => replica.Id != left)], Random.Shared, time)
-            ?? ReplicaChoice.Roomiest(replicas)?.Id;
+        ReplicaStatus[] others = [.. replicas.Where(replica => replica.Id != left)];
+        ReplicaId? chosen = _isReadmission
+            ? await ReplicaChoice.ChooseFromCrowdAsync(grains, others, Random.Shared, time)
+            : await ReplicaChoice.ChooseAsync(grains, others, Random.Shared, time);
+        chosen ??= ReplicaChoice.Roomiest(replicas)?.Id;
         await RunOnAsync(chosen ?? throw ReplicaChoice.NoneReady(replicas, model), run);
     }
 
