@@ -25,7 +25,7 @@ internal sealed record InProcessReport(
 /// <summary>What a silo does for a client.</summary>
 /// <param name="ReadySeconds">From the start of its process.</param>
 /// <param name="ResidentBytes">Of its process after all requests.</param>
-/// <param name="Overheads">What it adds to what the engine takes, without a store and with one.</param>
+/// <param name="Overheads">What it adds to what the engine takes, without a store and with one, where the engine leaves a processor to the rest.</param>
 internal sealed record OverGrpcReport(double ReadySeconds, IReadOnlyList<DecodeResult> Decode, IReadOnlyList<ImageResult> Images, long ResidentBytes, IReadOnlyList<OverheadResult> Overheads);
 
 /// <summary>Measures the limits, then the engine in this process, then a silo process from outside.</summary>
@@ -73,8 +73,11 @@ internal static class LoadProgram
         InProcessReport inProcess = await InProcessAsync(settings, new Loading(folder, settings.Device, dtype, cache), ceilings, slots);
         GC.Collect();
         var types = new ServerTypes(settings.Device, settings.DType, cacheName);
-        OverGrpcReport overGrpc = await OverGrpcAsync(settings, () => Server.StartAsync(folder, types, slots), address => new LoadRun(address, config, ceilings), address => new OverheadRun(address, config, stored: false));
-        overGrpc = overGrpc with { Overheads = [.. overGrpc.Overheads, await StoredAsync(data => Server.StartAsync(folder, types, slots, data), config)] };
+        OverGrpcReport overGrpc = await OverGrpcAsync(settings, () => Server.StartAsync(folder, types, slots), address => new LoadRun(address, config, ceilings));
+
+        // One processor is left to what surrounds the engine.
+        Task<Server> Start(string? data) => Server.StartAsync(folder, types, slots, data, Math.Max(1, Environment.ProcessorCount - 1));
+        overGrpc = overGrpc with { Overheads = [await OverheadAsync(Start, config, stored: false), await OverheadAsync(Start, config, stored: true)] };
         var report = new LoadReport(settings.Model ?? $"{settings.Preset} (random)", settings.Device, settings.DType, cacheName, limits, inProcess, overGrpc, ceilings.WeightBytes, slots * ceilings.SlotBytes);
         Draw(settings.Picture, report, ceilings);
         return report;
@@ -95,7 +98,7 @@ internal static class LoadProgram
         return new InProcessReport(loaded, decode, prefill, samples, stretch, settings.SoakSteps, settings.SoakSteps > 0 ? await engine.SoakAsync(settings.SoakSteps) : 0);
     }
 
-    static async Task<OverGrpcReport> OverGrpcAsync(LoadSettings settings, Func<Task<Server>> start, Func<Uri, LoadRun> load, Func<Uri, OverheadRun> overhead)
+    static async Task<OverGrpcReport> OverGrpcAsync(LoadSettings settings, Func<Task<Server>> start, Func<Uri, LoadRun> load)
     {
         var watch = Stopwatch.StartNew();
         await using Server server = await start();
@@ -107,16 +110,16 @@ internal static class LoadProgram
             decode.Add(await run.DecodeAsync(sessions, settings.Tokens, settings.Rounds));
         ImageResult[] images = [await run.EmbedAsync(1, settings.Rounds), await run.EmbedAsync(8, settings.Rounds)];
         long resident = server.WorkingSet;
-        return new OverGrpcReport(ready.TotalSeconds, decode, images, resident, [await overhead(server.Address).MeasureAsync()]);
+        return new OverGrpcReport(ready.TotalSeconds, decode, images, resident, []);
     }
 
-    static async Task<OverheadResult> StoredAsync(Func<string, Task<Server>> start, ImageGptConfig config)
+    static async Task<OverheadResult> OverheadAsync(Func<string?, Task<Server>> start, ImageGptConfig config, bool stored)
     {
         DirectoryInfo data = Directory.CreateTempSubdirectory("igpt-load-store-");
         try
         {
-            await using Server server = await start(data.FullName);
-            return await new OverheadRun(server.Address, config, stored: true).MeasureAsync();
+            await using Server server = await start(stored ? data.FullName : null);
+            return await new OverheadRun(server.Address, config, stored).MeasureAsync();
         }
         finally
         {

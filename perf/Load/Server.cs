@@ -34,14 +34,16 @@ internal sealed class Server : IAsyncDisposable
     /// <param name="types">How it is served.</param>
     /// <param name="slots">KV slots.</param>
     /// <param name="data">Folder of its embedded store; null: nothing is stored.</param>
-    internal static async Task<Server> StartAsync(string checkpoint, ServerTypes types, int slots, string? data = null)
+    /// <param name="threads">Threads of its engine; 0: as it chooses.</param>
+    internal static async Task<Server> StartAsync(string checkpoint, ServerTypes types, int slots, string? data = null, int threads = 0)
     {
         string[] store = data is null ? ["--no-store"] : ["--data", data];
+        string[] engine = threads == 0 ? [] : ["--threads", threads.ToString(CultureInfo.InvariantCulture)];
         int[] ports = [FreePort(), FreePort()];
         (string program, string[] first) = Program();
         var start = new ProcessStartInfo(program,
         [
-            .. first, "--model", $"load={checkpoint}", "--device", types.Device, "--dtype", types.DType, "--kv-dtype", types.Cache, "--slots", slots.ToString(CultureInfo.InvariantCulture), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", .. store,
+            .. first, "--model", $"load={checkpoint}", "--device", types.Device, "--dtype", types.DType, "--kv-dtype", types.Cache, "--slots", slots.ToString(CultureInfo.InvariantCulture), "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", .. store, .. engine,
             "--silo-port", ports[0].ToString(CultureInfo.InvariantCulture), "--client-port", ports[1].ToString(CultureInfo.InvariantCulture), "--cluster-id", Guid.NewGuid().ToString("N"),
         ])
         {

@@ -7,6 +7,7 @@ namespace IgptCluster.Model;
 public static class LibTorch
 {
     const string Variable = "IGPT_LIBTORCH";
+    const string Library = "libtorch.so";
     const string CudaLibrary = "libtorch_cuda.so";
 
     static readonly Lazy<Origin> Prepared = new(() => Load(Environment.GetEnvironmentVariable(Variable)));
@@ -15,7 +16,7 @@ public static class LibTorch
     /// With the environment variable <c>IGPT_LIBTORCH</c> set to a folder (a PyTorch's <c>torch/lib</c>), loads libtorch from there;
     /// without it does nothing, and TorchSharp finds the packaged one. Call it before TorchSharp is first touched; later calls do nothing.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The folder or its libtorch.so is missing or does not load: names variable, folder and cure.</exception>
+    /// <exception cref="InvalidOperationException">The folder or its libtorch.so is missing or does not load, or none is packaged: names variable, folder and cure.</exception>
     public static void Prepare() => _ = Prepared.Value;
 
     /// <summary>One line for logs: libtorch's version, where it came from, and CUDA or why not.</summary>
@@ -43,14 +44,14 @@ public static class LibTorch
     internal static Origin Load(string? folder)
     {
         if (string.IsNullOrEmpty(folder))
-            return new Origin(null, File.Exists(Path.Combine(AppContext.BaseDirectory, CudaLibrary)) ? null : "this is a CPU build of libtorch");
+            return Packaged([AppContext.BaseDirectory, .. (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)]);
         if (!OperatingSystem.IsLinux())
             throw Fault(folder, "it works on Linux only", null);
         if (!Directory.Exists(folder))
             throw Fault(folder, "no such folder", null);
-        string library = Path.Combine(Path.GetFullPath(folder), "libtorch.so");
+        string library = Path.Combine(Path.GetFullPath(folder), Library);
         if (!File.Exists(library))
-            throw Fault(folder, "it holds no libtorch.so", null);
+            throw Fault(folder, $"it holds no {Library}", null);
 
         // libLibTorchSharp.so asks for libtorch by name only, and the loader takes what is loaded already: CUDA's first.
         string? noCuda = TryLoadCuda(Path.Combine(Path.GetFullPath(folder), CudaLibrary));
@@ -60,10 +61,23 @@ public static class LibTorch
         }
         catch (Exception error) when (error is DllNotFoundException or BadImageFormatException)
         {
-            throw Fault(folder, $"its libtorch.so does not load: {error.Message}", error);
+            throw Fault(folder, $"its {Library} does not load: {error.Message}", error);
         }
 
         return new Origin(folder, noCuda);
+    }
+
+    /// <summary>The libtorch that a build brought along.</summary>
+    /// <param name="folders">Where the runtime looks for it.</param>
+    internal static Origin Packaged(IReadOnlyCollection<string> folders)
+    {
+        if (OperatingSystem.IsLinux() && !folders.Any(folder => File.Exists(Path.Combine(folder, Library))))
+        {
+            throw new InvalidOperationException(
+                $"there is no libtorch: this build carries none (TorchBackend=none), and {Variable} names none. Let {Variable} name a PyTorch's torch/lib with libtorch 2.10, or build with TorchBackend=cpu");
+        }
+
+        return new Origin(null, folders.Any(folder => File.Exists(Path.Combine(folder, CudaLibrary))) ? null : "this is a CPU build of libtorch");
     }
 
     static string? TryLoadCuda(string library)

@@ -15,6 +15,7 @@ internal sealed class UnaryLoad(IgptClient client, Model model, int seed, bool i
     const int Labels = 3;
     const double Rounding = 1e-3;
     const string Head = "chaos";
+    static readonly TimeSpan Slow = TimeSpan.FromSeconds(5); // told at once, to be looked up in the logs
     static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
     readonly ImageGpt.ImageGptClient _calls = new(client.Invoker);
@@ -70,7 +71,13 @@ internal sealed class UnaryLoad(IgptClient client, Model model, int seed, bool i
             violations.Add($"a unary call failed: {failure.Message}");
         }
 
-        Longest = Math.Max(Longest, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        Longest = Math.Max(Longest, seconds);
+        if (seconds > Slow.TotalSeconds)
+        {
+            Console.WriteLine($"{DateTime.UtcNow:HH:mm:ss.fff} {(which < Images ? "a score" : "a classification")} took {seconds:0.0} s");
+        }
+
         _answered++;
     }
 

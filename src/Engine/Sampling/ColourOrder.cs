@@ -11,6 +11,7 @@ namespace IgptCluster.Engine;
 sealed class ColourOrder(int colours)
 {
     const int Buckets = 256;
+    const int MostInserted = 32; // the library's sort of pairs costs more for as few as usually share a bucket
 
     readonly int[] _keys = new int[colours];
     readonly float[] _depths = new float[colours];
@@ -73,7 +74,7 @@ sealed class ColourOrder(int colours)
         }
 
         Span<(float Value, int Index)> sorted = _edge.AsSpan(0, count);
-        sorted.Sort();
+        Sort(sorted);
         foreach ((_, int index) in edge == 0 ? sorted[..^1] : sorted)
         {
             below += weights[index];
@@ -83,6 +84,28 @@ sealed class ColourOrder(int colours)
             }
 
             weights[index] = 0;
+        }
+    }
+
+    /// <summary>By value; those that are equal stay in their order, that of their indices.</summary>
+    static void Sort(Span<(float Value, int Index)> values)
+    {
+        if (values.Length > MostInserted)
+        {
+            values.Sort();
+            return;
+        }
+
+        for (int i = 1; i < values.Length; i++)
+        {
+            (float Value, int Index) moved = values[i];
+            int to = i;
+            for (; to > 0 && values[to - 1].Value > moved.Value; to--)
+            {
+                values[to] = values[to - 1];
+            }
+
+            values[to] = moved;
         }
     }
 

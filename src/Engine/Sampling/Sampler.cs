@@ -1,4 +1,6 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace IgptCluster.Engine;
 
@@ -9,6 +11,7 @@ namespace IgptCluster.Engine;
 /// <param name="colours">Number of colours; logits behind them (the start token's, where embeddings are tied) are never drawn.</param>
 sealed class Sampler(int colours)
 {
+    const int PickBlock = 32; // weights that are looked at together first
     const int Padding = 8; // doubles of the widest vector: one exponential is not computed in another way than the others
 
     // Exponents of normal numbers. Where a vector has another one, the library computes its neighbours in another way too, which differs in the last bit.
@@ -150,10 +153,22 @@ sealed class Sampler(int colours)
         }
     }
 
-    double Sum()
+    double Sum() => SumOf(_weights.AsSpan(0, _count));
+
+    // Eight sums at a time, since each addition waits for the one before it; in this order on every machine.
+    static double SumOf(ReadOnlySpan<double> weights)
     {
-        double sum = 0;
-        foreach (double weight in _weights.AsSpan(0, _count))
+        ReadOnlySpan<Vector256<double>> vectors = MemoryMarshal.Cast<double, Vector256<double>>(weights);
+        (Vector256<double> even, Vector256<double> odd) = (default, default);
+        int done = 0;
+        for (; done + 1 < vectors.Length; done += 2)
+        {
+            (even, odd) = (even + vectors[done], odd + vectors[done + 1]);
+        }
+
+        Vector128<double> two = (even + odd).GetLower() + (even + odd).GetUpper();
+        double sum = two[0] + two[1];
+        foreach (double weight in weights[(done * Vector256<double>.Count)..])
         {
             sum += weight;
         }
@@ -163,23 +178,36 @@ sealed class Sampler(int colours)
 
     int Pick(double total, double uniform)
     {
+        ReadOnlySpan<double> weights = _weights.AsSpan(0, _count);
+        double target = uniform * total;
         double sum = 0;
-        int last = 0;
-        for (int i = 0; i < _count; i++)
+        int first = 0;
+        for (; first + PickBlock < weights.Length; first += PickBlock)
         {
-            double probability = _weights[i] / total;
-            if (probability > 0)
+            double block = sum + SumOf(weights.Slice(first, PickBlock));
+            if (target < block)
+            {
+                break;
+            }
+
+            sum = block;
+        }
+
+        // Rounding may leave the sum a hair below the target: then it is the last that can be drawn.
+        int last = weights[..first].LastIndexOfAnyExcept(0);
+        for (int i = first; i < weights.Length; i++)
+        {
+            if (weights[i] > 0)
             {
                 last = i;
-                sum += probability;
-                if (uniform < sum)
+                sum += weights[i];
+                if (target < sum)
                 {
                     break;
                 }
             }
         }
 
-        // Rounding may leave the sum a hair below 1.
         return _kept[last];
     }
 }

@@ -32,11 +32,21 @@ public sealed class LibTorchTests
     }
 
     [Fact]
+    public void Packaged_NoneAnywhere_NamesVariableAndCure()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "libraries have other names elsewhere");
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => LibTorch.Packaged([Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString())]));
+        Assert.Contains("IGPT_LIBTORCH", error.Message, StringComparison.Ordinal);
+        Assert.Contains("TorchBackend=cpu", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Load_BrokenCudaLibraryBesideAGoodOne_KeepsTheReason()
     {
         string packaged = Path.Combine(AppContext.BaseDirectory, "libtorch.so");
         Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists(packaged), "needs the packaged libtorch.so");
         Assert.SkipWhen(Environment.GetEnvironmentVariable("IGPT_LIBTORCH") is { Length: > 0 }, "another libtorch is loaded");
+        _ = LibTorch.Describe(); // loads what the good one needs, which lies beside it
         string folder = Directory.CreateTempSubdirectory().FullName;
         try
         {
