@@ -25,9 +25,7 @@ internal static class ScalingProgram
         var results = new List<ScalingResult>();
         foreach (int count in silos)
         {
-            results.Add(await MeasureAsync(settings, count, overcommit));
-            SimulationTables.Print(results);
-            await SimulationFiles.WriteAsync(settings.Json, results);
+            await MeasureAsync(settings, count, overcommit, results);
             GC.Collect();
         }
 
@@ -35,7 +33,8 @@ internal static class ScalingProgram
         return 0;
     }
 
-    static async Task<ScalingResult> MeasureAsync(SimulationSettings settings, int silos, double overcommit)
+    /// <summary>Adds a result, and tells it before the silos are stopped: that takes a while, too.</summary>
+    static async Task MeasureAsync(SimulationSettings settings, int silos, double overcommit, List<ScalingResult> results)
     {
         SimulatedTopology plan = settings.Plan(silos);
         long started = TimeProvider.System.GetTimestamp();
@@ -45,8 +44,10 @@ internal static class ScalingProgram
         var clients = new SimulatedClients(cluster, new RequestMix(cluster.Model, settings.Sampling, classifications: 0), count: 1, stop.Token);
         Task saturating = clients.SaturateAsync((int)(silos * settings.Slots * overcommit));
         PhaseResult phase = await Phase.MeasureAsync(cluster, clients, settings.Warm, settings.Length);
+        results.Add(new ScalingResult(silos, start, silos * Capacity.TokensPerSecond(settings, settings.Slots), phase));
+        SimulationTables.Print(results);
+        await SimulationFiles.WriteAsync(settings.Json, results);
         await stop.CancelAsync();
         await saturating;
-        return new ScalingResult(silos, start, silos * Capacity.TokensPerSecond(settings, settings.Slots), phase);
     }
 }
