@@ -42,7 +42,9 @@ internal static class ScalingProgram
         double start = TimeProvider.System.GetElapsedTime(started).TotalSeconds;
         using var stop = new CancellationTokenSource();
         var clients = new SimulatedClients(cluster, new RequestMix(cluster.Model, settings.Sampling, classifications: 0), count: 1, stop.Token);
-        Task saturating = clients.SaturateAsync((int)(silos * settings.Slots * overcommit));
+        int generations = (int)(silos * settings.Slots * overcommit);
+        Task saturating = clients.SaturateAsync(generations);
+        await clients.StartedAsync(generations);
         PhaseResult phase = await Phase.MeasureAsync(cluster, clients, settings.Warm, settings.Length);
         results.Add(new ScalingResult(silos, start, silos * Capacity.TokensPerSecond(settings, settings.Slots), phase));
         SimulationTables.Print(results);

@@ -44,11 +44,11 @@ public interface IReplicaGrain : IGrainWithStringKey
     [Alias("complete-heads")]
     Task<string> CompleteHeadsAsync();
 
-    /// <summary>Classifies, embeds or scores images.</summary>
+    /// <summary>Classifies, embeds or scores images. Takes as long as that takes: the caller's deadline ends it, or the loss of the silo.</summary>
     /// <param name="spec">Images and what to compute.</param>
     /// <param name="cancellationToken">Frees the slots between two steps.</param>
     /// <exception cref="IgptException">Overloaded, NoReplica, Draining, HeadNotFound, InvalidArgument, Unsupported.</exception>
-    [Alias("evaluate")]
+    [Alias("evaluate"), ResponseTimeout("01:00:00")]
     Task<EvaluationResult> EvaluateAsync(EvaluationSpec spec, CancellationToken cancellationToken = default);
 
     /// <summary>

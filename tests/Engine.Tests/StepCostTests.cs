@@ -35,6 +35,30 @@ public sealed class StepCostTests
     }
 
     [Fact]
+    public void Learn_MoreSequencesWithPrefillsInEveryStep_DoesNotTakePrefillsForDear()
+    {
+        var cost = new StepCost(8);
+        cost.Learn(1, 0, TimeSpan.FromMilliseconds(10));
+        cost.Learn(0, 100, TimeSpan.FromMilliseconds(10));
+        for (int step = 0; step < 200; step++)
+        {
+            // 80 ms and 0.1 ms for each token.
+            cost.Learn(8, 16, TimeSpan.FromMilliseconds(81.6));
+        }
+
+        Assert.InRange(cost.PrefillTokens(8, 2)!.Value, 90, 800);
+    }
+
+    [Fact]
+    public void Learn_PrefillsKnownAndDecodingNot_TellsDecoding()
+    {
+        var cost = new StepCost(8);
+        cost.Learn(0, 100, TimeSpan.FromMilliseconds(100));
+        cost.Learn(4, 10, TimeSpan.FromMilliseconds(30));
+        Assert.Equal(20, cost.PrefillTokens(4, 2)!.Value, tolerance: 1);
+    }
+
+    [Fact]
     public void Learn_TimesChange_FollowsThem()
     {
         var cost = new StepCost(8);

@@ -6,11 +6,14 @@ namespace IgptCluster.Simulation.Load;
 /// <summary>Clients that ask the cluster as its gateways do: a replica from the directory of models, then a session, then its tokens to the end.</summary>
 internal sealed class SimulatedClients
 {
+    static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
+
     readonly SimulatedCluster _cluster;
     readonly RequestMix _mix;
     readonly CancellationToken _stop;
     readonly ClientMeter[] _meters;
     int _next;
+    int _started;
 
     /// <param name="cluster">The cluster.</param>
     /// <param name="mix">What they ask for.</param>
@@ -48,6 +51,15 @@ internal sealed class SimulatedClients
             await GenerateAsync(0, _mix.Generation(random));
         }
     })));
+
+    /// <summary>Waits until so many generations have been queued: before, replicas lie idle for want of them.</summary>
+    internal async Task StartedAsync(int generations)
+    {
+        using var tick = new PeriodicTimer(LookInterval);
+        while (Volatile.Read(ref _started) < generations && await tick.WaitForNextTickAsync(_stop))
+        {
+        }
+    }
 
     /// <summary>Requests at random times at given rates, whatever becomes of those before.</summary>
     /// <param name="client">Which client asks.</param>
@@ -97,6 +109,7 @@ internal sealed class SimulatedClients
         {
             ISessionGrain session = gateway.Grains.GetGrain<ISessionGrain>(SessionId.New().ToString());
             await session.StartAsync(spec, await gateway.Models.ChooseReplicaAsync(spec.Model));
+            Interlocked.Increment(ref _started);
             await foreach (SessionUpdate update in session.ReadAsync(spec.Prompt.Length, cancellationToken: _stop))
             {
                 long now = _cluster.Plan.Time.GetTimestamp();

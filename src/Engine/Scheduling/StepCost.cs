@@ -23,13 +23,31 @@ sealed class StepCost(int slotCount)
             return;
         }
 
+        (double seconds, double decode, double prefill) = (taken.TotalSeconds, Decode(decoding), _prefilledToken * prefilled);
         if (prefilled == 0)
         {
-            Average(ref _decode[decoding], taken.TotalSeconds);
+            Average(ref _decode[decoding], seconds);
         }
-        else if (decoding == 0 || Decode(decoding) > 0)
+        else if (decoding == 0)
         {
-            Average(ref _prefilledToken, Math.Max(0, taken.TotalSeconds - Decode(decoding)) / prefilled);
+            Average(ref _prefilledToken, seconds / prefilled);
+        }
+        else if (decode > 0 && prefill > 0)
+        {
+            // Which of the two was not as expected cannot be seen: both are taken to be off by the same factor. Under load no step may be without prefills for long,
+            // and by what decoding fewer sequences takes prefills would look dear.
+            double factor = seconds / (decode + prefill);
+            _decode[decoding] = decode;
+            Average(ref _decode[decoding], decode * factor);
+            Average(ref _prefilledToken, _prefilledToken * factor);
+        }
+        else if (decode > 0)
+        {
+            _prefilledToken = Math.Max(0, seconds - decode) / prefilled;
+        }
+        else if (prefill > 0)
+        {
+            _decode[decoding] = Math.Max(0, seconds - prefill);
         }
     }
 
