@@ -7,17 +7,14 @@ static class PlainSampler
 {
     public static double[] Probabilities(float[] logits, SamplingParameters sampling)
     {
-        double[] scores = Scores(logits, sampling.Temperature);
-        if (sampling.TopK > 0 && sampling.TopK < scores.Length)
-        {
-            double least = scores.Order().ElementAt(scores.Length - sampling.TopK);
-            scores = [.. scores.Select(score => score < least ? double.NegativeInfinity : score)];
-        }
-
+        double[] all = Scores(logits, sampling.Temperature);
+        double least = sampling.TopK > 0 && sampling.TopK < all.Length ? all.Order().ElementAt(all.Length - sampling.TopK) : double.NegativeInfinity;
+        int[] kept = [.. Enumerable.Range(0, all.Length).Where(colour => all[colour] >= least)];
+        double[] scores = [.. kept.Select(colour => all[colour])];
         if (sampling.TopP < 1)
         {
-            int[] ascending = [.. Enumerable.Range(0, scores.Length).OrderBy(colour => scores[colour])];
-            double[] likely = Softmax([.. ascending.Select(colour => scores[colour])]);
+            int[] ascending = [.. Enumerable.Range(0, scores.Length).OrderBy(place => scores[place])];
+            double[] likely = Softmax([.. ascending.Select(place => scores[place])]);
             double below = 0;
             for (int i = 0; i < scores.Length - 1 && (below += likely[i]) <= 1 - sampling.TopP; i++)
             {
@@ -25,7 +22,13 @@ static class PlainSampler
             }
         }
 
-        return Softmax(scores);
+        double[] probabilities = new double[all.Length];
+        foreach ((int colour, double probability) in kept.Zip(Softmax(scores)))
+        {
+            probabilities[colour] = probability;
+        }
+
+        return probabilities;
     }
 
     static double[] Scores(float[] logits, double temperature)
@@ -40,8 +43,22 @@ static class PlainSampler
     {
         double greatest = scores.Max();
         double[] weights = [.. scores.Select(score => score - greatest < -708 ? 0 : Exp(score - greatest))];
-        double sum = weights.Aggregate(0.0, (sum, weight) => sum + weight);
+        double sum = Sum(weights);
         return [.. weights.Select(weight => weight / sum)];
+    }
+
+    // Each eighth one together, as far as there are eights; the rest one by one.
+    static double Sum(double[] weights)
+    {
+        int eights = weights.Length / 8 * 8;
+        double[] lanes = new double[8];
+        for (int i = 0; i < eights; i++)
+        {
+            lanes[i % 8] += weights[i];
+        }
+
+        double Pair(int lane) => lanes[lane] + lanes[lane + 4];
+        return weights[eights..].Aggregate((Pair(0) + Pair(2)) + (Pair(1) + Pair(3)), (sum, weight) => sum + weight);
     }
 
     static double Exp(double value)

@@ -5,8 +5,6 @@ namespace IgptCluster.Engine.Tests;
 
 public sealed class SamplerTests
 {
-    const double Rounding = 1e-14;
-
     [Fact]
     public void Probabilities_GoldenCases_EqualHuggingFace()
     {
@@ -125,7 +123,7 @@ public sealed class SamplerTests
     [InlineData(512)]
     [InlineData(64)]
     [InlineData(13)]
-    public void Probabilities_AnyLogitsAndFilters_AreThePlainDefinitions(int colours)
+    public void Probabilities_AnyLogitsAndFilters_AreThePlainDefinitionsBitForBit(int colours)
     {
         var random = new Random(colours);
         var sampler = new Sampler(colours);
@@ -142,12 +140,7 @@ public sealed class SamplerTests
                 TopK = row % 3 == 0 ? 0 : random.Next(1, colours + 2),
                 TopP = row % 7 < 3 ? 1 : 1 - (0.99 * random.NextDouble()),
             };
-            double[] plain = PlainSampler.Probabilities(logits, sampling);
-            double[] drawn = sampler.Probabilities(logits, sampling).ToArray();
-            Assert.Equal(plain.Select(probability => probability > 0), drawn.Select(probability => probability > 0));
-
-            // Only the order of the sums differs.
-            Assert.All(plain.Zip(drawn), pair => Assert.InRange(pair.Second, pair.First * (1 - Rounding), pair.First * (1 + Rounding)));
+            Assert.Equal(PlainSampler.Probabilities(logits, sampling), sampler.Probabilities(logits, sampling).ToArray());
         }
     }
 }
