@@ -47,7 +47,7 @@ internal sealed class Loading(string folder, string device, ScalarType dtype, Sc
     {
         using Checkpoint checkpoint = Checkpoint.Open(folder);
         _ = checkpoint.ComputeVersion();
-        return device == "cpu" && CpuNetwork.Fits(checkpoint.Config, dtype)
+        return device == "cpu" && CpuNetwork.Fits(checkpoint.Config)
             ? new CpuNetwork(checkpoint.Config, checkpoint.Architecture, dtype, checkpoint)
             : new ImageGpt(checkpoint.Config, checkpoint.Architecture, name => checkpoint.Load(name, ScalarType.Float32), new Device(device), dtype);
     }

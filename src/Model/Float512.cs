@@ -30,6 +30,23 @@ internal static class Float512
             ? Avx512F.ConvertToVector128SByte(x)
             : Vector128.Narrow(Vector128.Narrow(x.GetLower().GetLower(), x.GetLower().GetUpper()), Vector128.Narrow(x.GetUpper().GetLower(), x.GetUpper().GetUpper()));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<uint> FromBytes(Vector128<byte> x)
+    {
+        if (Avx512F.IsSupported)
+            return Avx512F.ConvertToVector512UInt32(x);
+        (Vector128<ushort> lower, Vector128<ushort> upper) = Vector128.Widen(x);
+        return Vector512.Create(Vector256.Create(Vector128.WidenLower(lower), Vector128.WidenUpper(lower)), Vector256.Create(Vector128.WidenLower(upper), Vector128.WidenUpper(upper)));
+    }
+
+    // Whole numbers within 16 bits, to a row of TileType.Int16.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector256<short> ToPairs(Vector512<int> x)
+    {
+        Vector256<short> numbers = Vector256.Create(Vector128.Narrow(x.GetLower().GetLower(), x.GetLower().GetUpper()), Vector128.Narrow(x.GetUpper().GetLower(), x.GetUpper().GetUpper()));
+        return Vector256.Shuffle(numbers, Vector256.Create((short)0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15));
+    }
+
     // σ(x)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector512<float> Sigmoid(Vector512<float> x)

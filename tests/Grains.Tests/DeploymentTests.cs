@@ -154,6 +154,18 @@ public sealed class DeploymentTests
         Assert.Equal("", await HereAsync(cluster, its.ToParsableString()));
     }
 
+    [Fact]
+    public async Task DrainAsync_OnlySilo_SaysSoAndLeavesItsReplicasAlone()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel(), gateways: 1);
+        ReplicaStatus replica = Assert.Single(await cluster.ReadyAsync("toy", 1));
+        IModelGrain model = cluster.Grains.GetGrain<IModelGrain>("toy");
+        await cluster.Grains.GetGrain<ISiloGrain>(replica.SiloAddress).DrainAsync();
+        await TestCluster.UntilAsync("it is known as leaving", async () => (await model.GetReplicasAsync()) is [{ State: ReplicaState.Draining }]);
+        Assert.Equal(IgptErrorCode.NoReplica, (await Assert.ThrowsAsync<IgptException>(model.DescribeAsync)).Code);
+        Assert.DoesNotContain("igpt.replica/", await HereAsync(cluster, replica.SiloAddress), StringComparison.Ordinal);
+    }
+
     /// <summary>The product's grains on a silo, without the silo's own.</summary>
     static async Task<string> HereAsync(TestCluster cluster, string silo)
     {

@@ -65,6 +65,17 @@ internal sealed partial class ReplicaFleet(string model, ModelHeads heads, IGrai
             _replicas.Remove(index);
         }
 
+        if (_cluster.Silos.All(silo => silo.Value.Devices.Count == 0 || _cluster.IsDraining(silo.Key)))
+        {
+            // Nothing can be started any more, and a call to a replica that has left already would try to.
+            foreach (ReplicaStatus replica in _replicas.Values.ToArray())
+            {
+                _replicas[replica.Id.Index] = replica with { State = ReplicaState.Draining };
+            }
+
+            return;
+        }
+
         await Task.WhenAll(_replicas.Keys.ToArray().Select(index => AskAsync(index, replica => replica.GetStatusAsync(), cancellationToken)));
         ModelDeployment deployment = Deployment;
         await Task.WhenAll(Surplus(deployment).Select(RetireAsync));

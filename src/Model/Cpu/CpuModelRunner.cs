@@ -209,7 +209,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
 
     QuickGeluEnd InnerEnd() => _network.Type == TileType.Int8
         ? new QuickGeluEnd(TileType.Float32, _rows.Wide.Start, (nint)Block.MlpInner.PaddedOutputs * sizeof(float))
-        : new QuickGeluEnd(_network.Type, _rows.Inner.Row(0), _rows.Inner.Stride);
+        : new QuickGeluEnd(_rows.Inner.Type, _rows.Inner.Row(0), _rows.Inner.Stride);
 
     // One head of one chunk: its own keys and values first, then its queries.
     void AttendHead(int item, int worker)
@@ -225,7 +225,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         _arena.Write(place, chunk.Start, chunk.Tokens.Length, new KeyValueRows((nint)(query + width), (nint)(query + (2 * width)), stride));
         MixedRows all = _network.Type == TileType.Int8
             ? new MixedRows(TileType.Float32, (nint)_rows.Wide.Start, (nint)_rows.Stride * sizeof(float))
-            : new MixedRows(_network.Type, (nint)_rows.Mixed.Row(0), _rows.Mixed.Stride);
+            : new MixedRows(_rows.Mixed.Type, (nint)_rows.Mixed.Row(0), _rows.Mixed.Stride);
         MixedRows own = all with { Address = (nint)all.Row(row, head * _network.Config.HeadSize) };
         _attention[worker].Run(place, ScoreScale(), new QueryRows((nint)query, stride, chunk.Start, chunk.Tokens.Length), own);
     }

@@ -21,8 +21,8 @@ public sealed class CpuNetwork : IDisposable
     {
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(weights);
-        if (!Fits(config, dtype))
-            throw new NotSupportedException($"no vectors for {dtype} on this machine, or activation_function is not quick_gelu");
+        if (!Fits(config))
+            throw new NotSupportedException("no vectors for it on this machine, or activation_function is not quick_gelu");
         (Config, Shape) = (config, TorchModelRunner.ShapeOf(config, architecture));
         Type = dtype switch { ScalarType.Float32 => TileType.Float32, ScalarType.BFloat16 => TileType.BFloat16, _ => TileType.Int8 };
         TokenEmbedding = Vector("wte.weight", config.VocabSize);
@@ -63,16 +63,10 @@ public sealed class CpuNetwork : IDisposable
 
     /// <summary>Whether this machine has the vectors for it and the configuration asks for nothing that only <see cref="ImageGpt"/> can.</summary>
     /// <param name="config">The configuration.</param>
-    /// <param name="dtype">Type of the linear layers.</param>
-    public static bool Fits(ImageGptConfig config, ScalarType dtype)
+    public static bool Fits(ImageGptConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
-        return config.ActivationFunction == "quick_gelu" && TileKernel.IsSupported(TileType.Float32) && dtype switch
-        {
-            ScalarType.Float32 => true,
-            ScalarType.BFloat16 => TileKernel.IsSupported(TileType.BFloat16),
-            _ => TileKernel.IsSupported(TileType.BFloat16) && TileKernel.IsSupported(TileType.Int8),
-        };
+        return config.ActivationFunction == "quick_gelu" && TileKernel.IsSupported;
     }
 
     /// <inheritdoc/>

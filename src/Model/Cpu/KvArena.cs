@@ -1,5 +1,4 @@
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace IgptCluster.Model;
 
@@ -105,7 +104,7 @@ internal sealed unsafe class KvArena : IDisposable
             uint* lanes = (uint*)Values(place, at / Columns) + (position / Layout.PerLane * Columns) + (at % Columns);
             Vector512<uint> bits = Layout.Type switch
             {
-                TileType.Int8 => Avx512F.ConvertToVector512UInt32(Vector128.Load(bytes + at)),
+                TileType.Int8 => Float512.FromBytes(Vector128.Load(bytes + at)),
                 TileType.BFloat16 => Brain16.Narrow(Vector512.Load(padded + at)),
                 _ => Vector512.Load(padded + at).AsUInt32(),
             };
@@ -124,7 +123,7 @@ internal sealed unsafe class KvArena : IDisposable
             new Span<float>(ValueScales(place) + position + 1, Columns - 1 - (position % Columns)).Clear();
     }
 
-    // A head's numbers to bytes that stand for value + 128; returns what a byte counts, NaN if a number is.
+    // A head's numbers to bytes of a panel; returns what a byte counts, NaN if a number is.
     float ToBytes(float* from, byte* to)
     {
         float* padded = stackalloc float[Layout.ValuePanels * Columns];
@@ -137,7 +136,7 @@ internal sealed unsafe class KvArena : IDisposable
         for (int at = 0; at < Layout.HeadSize; at += Vector512<float>.Count)
         {
             Vector512<float> rounded = Vector512.Round(Vector512.Load(padded + at) * factor);
-            (Float512.ToBytes(Vector512.ConvertToInt32(rounded)).AsByte() ^ Vector128.Create((byte)128)).Store(to + at);
+            (Float512.ToBytes(Vector512.ConvertToInt32(rounded)).AsByte() + Vector128.Create((byte)TileKernel.ZeroByte)).Store(to + at);
         }
 
         return largest / sbyte.MaxValue;

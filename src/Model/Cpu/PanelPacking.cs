@@ -13,7 +13,6 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
     const int Columns = TileKernel.Columns;
     const int Vector = 16; // numbers of a vector
     const int RowsAtOnce = 32; // inputs; full lanes of every type
-    const int ZeroByte = 128;
 
     readonly int _paddedInputs = matrix.Lanes * TileKernel.PerLane(matrix.Type);
 
@@ -149,5 +148,5 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
     // A scale of 0 has zeros only: what is not a number becomes 0.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector512<uint> Byte(float* at, Vector512<float> scale) =>
-        (Vector512.ConvertToInt32(Vector512.Round(Vector512.Load(at) / scale)) + Vector512.Create(ZeroByte)).AsUInt32();
+        (Vector512.ConvertToInt32(Vector512.Round(Vector512.Load(at) / scale)) + Vector512.Create(TileKernel.ZeroByte)).AsUInt32() & Vector512.Create((uint)byte.MaxValue);
 }

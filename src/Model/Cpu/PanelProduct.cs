@@ -17,7 +17,6 @@ internal unsafe interface ITileEnd
 /// <summary>Rows by a <see cref="PanelMatrix"/>.</summary>
 internal static unsafe class PanelProduct
 {
-    const int ZeroByte = 128;
     const int RowsThatWait = 4; // fewer only read, and the processor's own prefetching does that best
     const int Half = TileKernel.Columns / 2;
 
@@ -51,8 +50,7 @@ internal static unsafe class PanelProduct
         }
     }
 
-    // The panel's bytes stand for value + 128.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector512<float> Scaled(float* sums, float* scales, RowBuffer rows, int row) =>
-        Vector512.ConvertToSingle(Vector512.Load((int*)sums) - Vector512.Create(ZeroByte * rows.Sum(row))) * (Vector512.Load(scales) * rows.Scale(row));
+        Vector512.ConvertToSingle(Vector512.Load((int*)sums) - Vector512.Create(TileKernel.ZeroByte * rows.Sum(row))) * (Vector512.Load(scales) * rows.Scale(row));
 }

@@ -6,7 +6,7 @@ namespace IgptCluster.Model;
 /// <summary>How fast this machine multiplies at best: <see cref="TileKernel"/> on numbers that stay in the nearest cache. The limit that measurements are held against.</summary>
 public static unsafe class ProductRate
 {
-    const int Inner = 256; // numbers: a panel and a tile fill half of the nearest cache at most
+    const int Lanes = 128; // a panel and a tile fill two thirds of the nearest cache at most
     const int Rounds = 7;
     const int Calls = 20_000;
 
@@ -17,7 +17,7 @@ public static unsafe class ProductRate
     public static double Measure(ScalarType type, int threads)
     {
         TileType tile = type switch { ScalarType.Float32 => TileType.Float32, ScalarType.BFloat16 => TileType.BFloat16, _ => TileType.Int8 };
-        if (!TileKernel.IsSupported(tile))
+        if (!TileKernel.IsSupported)
             return 0;
         RunCalls(tile);
         double[] rates = new double[Rounds];
@@ -28,7 +28,7 @@ public static unsafe class ProductRate
             Array.ForEach(others, thread => thread.Start());
             RunCalls(tile);
             Array.ForEach(others, thread => thread.Join());
-            rates[round] = 2.0 * TileKernel.MaxRows * TileKernel.Columns * Inner * Calls * threads / watch.Elapsed.TotalSeconds;
+            rates[round] = 2.0 * TileKernel.MaxRows * TileKernel.Columns * Lanes * TileKernel.PerLane(tile) * Calls * threads / watch.Elapsed.TotalSeconds;
         }
 
         Array.Sort(rates);
@@ -37,12 +37,12 @@ public static unsafe class ProductRate
 
     static void RunCalls(TileType type)
     {
-        int lanes = TileKernel.Lanes(type, Inner);
-        using var rows = new AlignedMemory(TileKernel.MaxRows * lanes * sizeof(float));
-        using var panel = new AlignedMemory(TileKernel.Columns * lanes * sizeof(float));
+        int stride = TileKernel.RowStride(type, Lanes * TileKernel.PerLane(type));
+        using var rows = new AlignedMemory(TileKernel.MaxRows * stride);
+        using var panel = new AlignedMemory(TileKernel.Columns * Lanes * sizeof(float));
         using var sums = new AlignedMemory(TileKernel.MaxRows * TileKernel.Columns * sizeof(float));
         var multiply = TileKernel.For(type, TileKernel.MaxRows);
         for (int call = 0; call < Calls; call++)
-            multiply(rows.Start, lanes * sizeof(float), panel.Start, lanes, sums.Floats, TileKernel.Columns * sizeof(float));
+            multiply(rows.Start, stride, panel.Start, Lanes, sums.Floats, TileKernel.Columns * sizeof(float));
     }
 }

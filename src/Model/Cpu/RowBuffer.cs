@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace IgptCluster.Model;
 
 /// <summary>
-/// The left side of products: some rows of numbers in the type of the panels they meet, rounded on the way in. Bytes have a scale of their own for every
+/// The left side of products: some rows of numbers in the type that the panels they meet ask for, rounded on the way in. Whole numbers have a scale of their own for every
 /// row, so that a row does not depend on others. Different rows may be written by different threads.
 /// </summary>
 internal sealed unsafe class RowBuffer : IDisposable
@@ -13,32 +13,34 @@ internal sealed unsafe class RowBuffer : IDisposable
     readonly AlignedMemory _scales;
     readonly AlignedMemory _sums;
 
+    /// <summary>Allocates.</summary>
+    /// <param name="type">Type of the panels.</param>
+    /// <param name="rows">How many rows.</param>
+    /// <param name="width">Numbers of a row.</param>
     internal RowBuffer(TileType type, int rows, int width)
     {
-        (Type, Width) = (type, width);
-        Lanes = TileKernel.Lanes(type, width);
-        int padded = (width + TileKernel.Columns - 1) / TileKernel.Columns * TileKernel.Columns; // panels write whole rows of 32
-        Stride = Math.Max(Lanes, padded / TileKernel.PerLane(type)) * sizeof(float);
+        (Type, Width, Stride) = (TileKernel.RowType(type), width, TileKernel.RowStride(type, width));
         _numbers = new AlignedMemory((long)rows * Stride);
-        _scales = new AlignedMemory(type == TileType.Int8 ? rows * sizeof(float) : 0);
-        _sums = new AlignedMemory(type == TileType.Int8 ? rows * sizeof(int) : 0);
+        _scales = new AlignedMemory(HasScales ? rows * sizeof(float) : 0);
+        _sums = new AlignedMemory(HasScales ? rows * sizeof(int) : 0);
     }
 
+    /// <summary>Type of its numbers.</summary>
     internal TileType Type { get; }
 
     internal int Width { get; }
 
-    internal int Lanes { get; }
+    bool HasScales => Type is TileType.Int8 or TileType.Int16;
 
     /// <summary>Bytes from row to row.</summary>
     internal int Stride { get; }
 
     internal byte* Row(int row) => _numbers.Start + ((long)row * Stride);
 
-    /// <summary>What a byte of a row counts.</summary>
+    /// <summary>What 1 counts in a row of whole numbers.</summary>
     internal float Scale(int row) => _scales.Floats[row];
 
-    /// <summary>Sum of a row's bytes.</summary>
+    /// <summary>Sum of a row's whole numbers.</summary>
     internal int Sum(int row) => ((int*)_sums.Start)[row];
 
     /// <summary>Rounds a whole row.</summary>
@@ -46,8 +48,8 @@ internal sealed unsafe class RowBuffer : IDisposable
     /// <param name="values">Its numbers, readable up to the next multiple of 32.</param>
     internal void Write(int row, float* values)
     {
-        if (Type == TileType.Int8)
-            WriteBytes(row, values);
+        if (HasScales)
+            WriteWhole(row, values);
         else
             Convert(Type, values, Width, Row(row));
     }
@@ -71,24 +73,28 @@ internal sealed unsafe class RowBuffer : IDisposable
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void WriteBytes(int row, float* values)
+    void WriteWhole(int row, float* values)
     {
         int step = Vector512<float>.Count;
         Vector512<float> highest = Vector512<float>.Zero;
         for (int at = 0; at < Width; at += step)
             highest = Float512.Larger(Vector512.Abs(Load(values, at)), highest);
         float largest = Float512.Largest(highest);
-        float factor = largest == 0 ? 0 : sbyte.MaxValue / largest;
+        int most = TileKernel.MostOfRow(Width);
+        float factor = largest == 0 ? 0 : most / largest;
         Vector512<int> sums = Vector512<int>.Zero;
-        sbyte* target = (sbyte*)Row(row);
+        byte* target = Row(row);
         for (int at = 0; at < Width; at += step)
         {
             Vector512<int> rounded = Vector512.ConvertToInt32(Vector512.Round(Load(values, at) * factor));
             sums += rounded;
-            Float512.ToBytes(rounded).Store(target + at);
+            if (Type == TileType.Int16)
+                Float512.ToPairs(rounded).Store((short*)target + at);
+            else
+                Float512.ToBytes(rounded).Store((sbyte*)target + at);
         }
 
-        _scales.Floats[row] = largest / sbyte.MaxValue;
+        _scales.Floats[row] = largest / most;
         ((int*)_sums.Start)[row] = Vector512.Sum(sums);
     }
 

@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace IgptCluster.Model;
 
 /// <summary>
-/// Up to a tile of rows that meet keys or values. Beside panels of bytes each number is two bytes, n = (128 · high + low) · scale, and each row two rows of the
-/// product: with one byte small shares of a long row would vanish beside a great one. Belongs to one worker.
+/// Up to a tile of rows that meet keys or values. Beside panels of bytes each number is of 16 bits, or where only bytes are multiplied two of them, n = (128 · high + low) ·
+/// scale, and each row two rows of the product: with one byte small shares of a long row would vanish beside a great one. Belongs to one worker.
 /// </summary>
 internal sealed unsafe class TileRows : IDisposable
 {
@@ -13,20 +13,19 @@ internal sealed unsafe class TileRows : IDisposable
     const int Half = Columns / 2;
     const int LowBits = 7;
     const int Most = sbyte.MaxValue << LowBits;
-    const float ZeroByte = 128; // of a panel
 
     readonly AlignedMemory _numbers;
     readonly AlignedMemory _products;
     readonly float[] _scales = new float[TileKernel.MaxRows];
     readonly int[] _sums = new int[TileKernel.MaxRows]; // of bytes
     readonly TileType _type;
+    readonly TileType _rowType;
+    readonly int _most;
     readonly nint _stride;
 
     internal TileRows(TileType type, int width)
     {
-        (_type, IsSplit) = (type, type == TileType.Int8);
-        int padded = (width + Columns - 1) / Columns * Columns;
-        _stride = Math.Max(TileKernel.Lanes(type, width), padded / TileKernel.PerLane(type)) * sizeof(float);
+        (_type, _rowType, _most, _stride) = (type, TileKernel.RowType(type), TileKernel.MostOfRow(width), TileKernel.RowStride(type, width));
         _numbers = new AlignedMemory(TileKernel.MaxRows * _stride);
         _products = new AlignedMemory(TileKernel.MaxRows * Columns * sizeof(int));
     }
@@ -34,7 +33,7 @@ internal sealed unsafe class TileRows : IDisposable
     /// <summary>Most rows at once.</summary>
     internal int MaxRows => IsSplit ? TileKernel.MaxRows / 2 : TileKernel.MaxRows;
 
-    bool IsSplit { get; }
+    bool IsSplit => _rowType == TileType.Int8;
 
     /// <summary>Takes a row.</summary>
     /// <param name="row">Which.</param>
@@ -42,10 +41,12 @@ internal sealed unsafe class TileRows : IDisposable
     /// <param name="count">How many there are.</param>
     internal void Write(int row, float* values, int count)
     {
-        if (IsSplit)
-            Split(row, values, count);
-        else
-            RowBuffer.Convert(_type, values, count, _numbers.Start + (row * _stride));
+        switch (_rowType)
+        {
+            case TileType.Int8: Split(row, values, count); break;
+            case TileType.Int16: Round(row, values, count); break;
+            default: RowBuffer.Convert(_rowType, values, count, _numbers.Start + (row * _stride)); break;
+        }
     }
 
     /// <summary>Multiplies the first rows by a panel.</summary>
@@ -57,18 +58,43 @@ internal sealed unsafe class TileRows : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal void Multiply(byte* panel, int lanes, int count, float* to, int stride)
     {
-        if (!IsSplit)
+        switch (_rowType)
         {
-            TileKernel.For(_type, count)(_numbers.Start, _stride, panel, lanes, to, (nint)stride * sizeof(float));
-            return;
+            case TileType.Int8: MultiplySplit(panel, lanes, count, to, stride); break;
+            case TileType.Int16: MultiplyWhole(panel, lanes, count, to, stride); break;
+            default: TileKernel.For(_type, count)(_numbers.Start, _stride, panel, lanes, to, (nint)stride * sizeof(float)); break;
         }
+    }
 
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _numbers.Dispose();
+        _products.Dispose();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    void MultiplyWhole(byte* panel, int lanes, int count, float* to, int stride)
+    {
+        TileKernel.For(_type, count)(_numbers.Start, _stride, panel, lanes, to, (nint)stride * sizeof(float));
+        for (int row = 0; row < count; row++)
+        {
+            Vector512<float> scale = Vector512.Create(_scales[row]);
+            for (int column = 0; column < Columns; column += Half)
+                (Vector512.ConvertToSingle(Vector512.Load((int*)to + column)) * scale).Store(to + column);
+            to += stride;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    void MultiplySplit(byte* panel, int lanes, int count, float* to, int stride)
+    {
         TileKernel.For(_type, 2 * count)(_numbers.Start, _stride, panel, lanes, _products.Floats, Columns * sizeof(int));
         int* high = (int*)_products.Start;
         for (int row = 0; row < count; row++)
         {
             (Vector512<float> scale, int at) = (Vector512.Create(_scales[row]), 2 * row);
-            (Vector512<float> highZero, Vector512<float> lowZero) = (Vector512.Create(ZeroByte * _sums[at]), Vector512.Create(ZeroByte * _sums[at + 1]));
+            (Vector512<float> highZero, Vector512<float> lowZero) = (Vector512.Create((float)(TileKernel.ZeroByte * _sums[at])), Vector512.Create((float)(TileKernel.ZeroByte * _sums[at + 1])));
             for (int column = 0; column < Columns; column += Half)
             {
                 Vector512<float> highs = Vector512.ConvertToSingle(Vector512.Load(high + column)) - highZero;
@@ -81,20 +107,21 @@ internal sealed unsafe class TileRows : IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    void Round(int row, float* values, int count)
     {
-        _numbers.Dispose();
-        _products.Dispose();
+        float largest = Largest(values, count);
+        Vector512<float> factor = Vector512.Create(largest > 0 ? _most / largest : 0);
+        short* numbers = (short*)(_numbers.Start + (row * _stride));
+        for (int at = 0; at < count; at += Half)
+            Float512.ToPairs(Vector512.ConvertToInt32(Vector512.Round(Load(values, at, count) * factor))).Store(numbers + at);
+        _scales[row] = largest / _most;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void Split(int row, float* values, int count)
     {
-        Vector512<float> highest = Vector512<float>.Zero;
-        for (int at = 0; at < count; at += Half)
-            highest = Vector512.Max(highest, Vector512.Abs(Load(values, at, count))); // a NaN stays one
-        float largest = Float512.Largest(highest);
+        float largest = Largest(values, count);
         Vector512<float> factor = Vector512.Create(largest > 0 ? Most / largest : 0);
         (Vector512<int> highSum, Vector512<int> lowSum) = (Vector512<int>.Zero, Vector512<int>.Zero);
         sbyte* high = (sbyte*)_numbers.Start + (2 * row * _stride);
@@ -110,6 +137,16 @@ internal sealed unsafe class TileRows : IDisposable
 
         _scales[row] = largest / Most;
         (_sums[2 * row], _sums[(2 * row) + 1]) = (Vector512.Sum(highSum), Vector512.Sum(lowSum));
+    }
+
+    // The largest size; not a number if one of them is.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static float Largest(float* values, int count)
+    {
+        Vector512<float> highest = Vector512<float>.Zero;
+        for (int at = 0; at < count; at += Half)
+            highest = Vector512.Max(highest, Vector512.Abs(Load(values, at, count)));
+        return Float512.Largest(highest);
     }
 
     // 16 numbers; those beyond the count are 0.

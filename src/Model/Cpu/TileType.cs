@@ -9,6 +9,9 @@ internal enum TileType
     /// <summary>bfloat16 by bfloat16, two a lane, summed in float32.</summary>
     BFloat16,
 
-    /// <summary>Panels of bytes that stand for value + 128, by signed bytes, four a lane, summed in int32.</summary>
+    /// <summary>Panels of bytes that are <see cref="TileKernel.ZeroByte"/> more than their number, -127 … 127, four a lane, by rows of signed bytes or <see cref="Int16"/>, summed in int32.</summary>
     Int8,
+
+    /// <summary>Rows that meet panels of bytes where the processor multiplies whole numbers of 16 bits only: two a lane, of each four numbers the first and third, then the second and fourth.</summary>
+    Int16,
 }

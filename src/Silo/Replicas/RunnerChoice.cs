@@ -20,7 +20,7 @@ internal sealed class RunnerChoice
         (_config, _device, _weights) = (config, device, TypeOf(types.DType));
         ScalarType usual = _weights == ScalarType.Int8 ? ScalarType.BFloat16 : _weights;
         _cache = types.KvDType is { } cache ? TypeOf(cache) : usual;
-        _isOwn = device == "cpu" && CpuNetwork.Fits(config, _weights);
+        _isOwn = device == "cpu" && CpuNetwork.Fits(config);
     }
 
     /// <summary>The runner's name, for logs.</summary>
@@ -40,7 +40,7 @@ internal sealed class RunnerChoice
         if (choice._isOwn || (choice._weights != ScalarType.Int8 && choice._cache == choice._weights))
             return choice;
         throw new InvalidOperationException(
-            $"int8 weights, and a KV cache of another type than the weights, need a processor with AVX-512 (BF16 and VNNI) under Linux and a model with quick_gelu; "
+            $"int8 weights, and a KV cache of another type than the weights, need a processor with AVX2 under Linux on x64 and a model with quick_gelu; "
             + $"given --dtype {types.DType}, --kv-dtype {types.KvDType ?? "as the weights"} on {device} and {config.ActivationFunction}. Use --dtype float32 or bfloat16 alone");
     }
 

@@ -133,5 +133,5 @@ public sealed class CpuRunnerTests
 
     [Fact]
     public void Fits_ActivationOfOtherCheckpoints_IsLeftToThePlainRunner() =>
-        Assert.False(CpuNetwork.Fits(new ImageGptConfig { ActivationFunction = "gelu" }, ScalarType.Float32));
+        Assert.False(CpuNetwork.Fits(new ImageGptConfig { ActivationFunction = "gelu" }));
 }

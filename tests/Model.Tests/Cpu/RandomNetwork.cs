@@ -12,7 +12,7 @@ sealed class RandomNetwork : IWeightSource, IDisposable
     /// <param name="change">Changes weights by name.</param>
     public RandomNetwork(string sizes, Func<string, Tensor, Tensor>? change = null)
     {
-        Assert.SkipUnless(CpuNetwork.Fits(new ImageGptConfig(), ScalarType.Int8), "this machine has no vectors for the runner");
+        Assert.SkipUnless(CpuNetwork.Fits(new ImageGptConfig()), "this machine has no vectors for the runner");
         int[] numbers = [.. sizes.Split(' ').Select(int.Parse)];
         Config = new ImageGptConfig { EmbeddingSize = numbers[0], LayerCount = numbers[1], HeadCount = numbers[2], VocabSize = numbers[3], PositionCount = numbers[4], InnerSize = numbers.Length > 5 ? numbers[5] : null };
         using var scope = NewDisposeScope();

@@ -34,7 +34,7 @@ static class GoldenNetwork
     {
         yield return new TorchModelRunner(LoadFolder(folder, ScalarType.Float32, change: null, replace: null), new TorchRunnerOptions { Slots = slots });
         using Checkpoint checkpoint = Checkpoint.Open(folder);
-        if (CpuNetwork.Fits(checkpoint.Config, ScalarType.Float32))
+        if (CpuNetwork.Fits(checkpoint.Config))
         {
             var network = new CpuNetwork(checkpoint.Config, checkpoint.Architecture, ScalarType.Float32, checkpoint);
             yield return new CpuModelRunner(network, new CpuRunnerOptions { Slots = slots, KeyValueType = ScalarType.Float32 });

@@ -1,0 +1,179 @@
+using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace IgptCluster.Model;
+
+/// <summary>
+/// Machine code of <see cref="TileKernel"/> for vectors of 256 bits. A panel's bfloat16 numbers and bytes are widened where they meet rows of float32 and of 16 bits, the even ones of a
+/// vector and then the odd ones. One or two rows take all 32 columns at once; more take 16 and then the others: up to 12 sums, 2 vectors of the panel, a row and
+/// one to work with fill the 16 registers.
+/// </summary>
+internal static class TileCode256
+{
+    internal const int MaxRows = 6;
+
+    const int RowsOfBase = 3;
+    const int Bytes = 32; // of a vector
+    const int VectorsOfLane = TileKernel.Columns * sizeof(float) / Bytes;
+    const int RowsOfWhole = 2;
+    const int Line = 64;
+    const int Ahead = 8192; // bytes
+
+    // What is computed with, above the sums and the panel's vectors.
+    static readonly AssemblerRegisterYMM Row = ymm14;
+    static readonly AssemblerRegisterYMM Work = ymm15;
+
+    // By the System V calling convention a, its stride, panel, lanes, c and its stride come in rdi, rsi, rdx, rcx, r8 and r9.
+    internal static void Generate(Assembler code, TileType type, int rows, bool fetches)
+    {
+        int vectors = rows <= RowsOfWhole ? VectorsOfLane : VectorsOfLane / 2;
+        code.lea(r10, rdi + (rsi * 2));
+        code.add(r10, rsi);
+        code.mov(rax, rcx);
+        for (int first = 0; first < VectorsOfLane; first += vectors)
+        {
+            var tile = new Tile(type, rows, first, vectors);
+            if (first > 0)
+                Rewind(code, tile);
+            Multiply(code, tile, fetches && first == 0);
+            code.mov(r11, r8);
+            for (int row = 0; row < rows; row++)
+            {
+                for (int vector = 0; vector < vectors; vector++)
+                    code.vmovups(__[r11 + ((first + vector) * Bytes)], tile.Sum(row, vector));
+                code.add(r11, r9);
+            }
+        }
+    }
+
+    // Back to the first lane.
+    static void Rewind(Assembler code, Tile tile)
+    {
+        code.mov(rcx, rax);
+        code.imul(r11, rax, tile.LaneBytes);
+        code.sub(rdi, r11);
+        code.sub(r10, r11);
+        code.imul(r11, rax, TileKernel.Columns * sizeof(float));
+        code.sub(rdx, r11);
+    }
+
+    static void Multiply(Assembler code, Tile tile, bool fetches)
+    {
+        for (int row = 0; row < tile.Rows; row++)
+        {
+            for (int vector = 0; vector < tile.Vectors; vector++)
+                code.vpxor(tile.Sum(row, vector), tile.Sum(row, vector), tile.Sum(row, vector));
+        }
+
+        if (tile.Type == TileType.BFloat16)
+        {
+            code.vpcmpeqd(Work, Work, Work);
+            code.vpslld(Work, Work, 16); // a lane's odd number
+        }
+
+        Label next = code.CreateLabel();
+        code.Label(ref next);
+        for (int lane = 0; lane < TileKernel.LaneStep; lane++)
+        {
+            switch (tile.Type)
+            {
+                case TileType.BFloat16: MultiplyBrains(code, tile, lane); break;
+                case TileType.Int8: MultiplyBytes(code, tile, lane); break;
+                default: MultiplyFloats(code, tile, lane); break;
+            }
+
+            for (int line = 0; line < VectorsOfLane * Bytes && fetches; line += Line)
+                code.prefetcht1(__[rdx + (Ahead + (lane * VectorsOfLane * Bytes) + line)]);
+        }
+
+        code.add(rdi, TileKernel.LaneStep * tile.LaneBytes);
+        code.add(r10, TileKernel.LaneStep * tile.LaneBytes);
+        code.add(rdx, TileKernel.LaneStep * TileKernel.Columns * sizeof(float));
+        code.sub(rcx, TileKernel.LaneStep);
+        code.jnz(next);
+    }
+
+    static void MultiplyFloats(Assembler code, Tile tile, int lane)
+    {
+        for (int vector = 0; vector < tile.Vectors; vector++)
+            code.vmovups(tile.Panel(vector), tile.InPanel(lane, vector));
+        for (int row = 0; row < tile.Rows; row++)
+        {
+            code.vbroadcastss(Row, tile.InRow(lane, row));
+            for (int vector = 0; vector < tile.Vectors; vector++)
+                code.vfmadd231ps(tile.Sum(row, vector), tile.Panel(vector), Row);
+        }
+    }
+
+    static void MultiplyBrains(Assembler code, Tile tile, int lane)
+    {
+        for (int odd = 0; odd < 2; odd++)
+        {
+            for (int vector = 0; vector < tile.Vectors; vector++)
+            {
+                if (odd == 0)
+                {
+                    code.vmovups(tile.Panel(vector), tile.InPanel(lane, vector));
+                    code.vpslld(tile.Panel(vector), tile.Panel(vector), 16);
+                }
+                else
+                {
+                    code.vpand(tile.Panel(vector), Work, tile.InPanel(lane, vector));
+                }
+            }
+
+            for (int row = 0; row < tile.Rows; row++)
+            {
+                code.vbroadcastss(Row, tile.InRow(lane, row) + (odd * sizeof(float)));
+                for (int vector = 0; vector < tile.Vectors; vector++)
+                    code.vfmadd231ps(tile.Sum(row, vector), tile.Panel(vector), Row);
+            }
+        }
+    }
+
+    static void MultiplyBytes(Assembler code, Tile tile, int lane)
+    {
+        for (int odd = 0; odd < 2; odd++)
+        {
+            for (int vector = 0; vector < tile.Vectors; vector++)
+            {
+                code.vmovups(tile.Panel(vector), tile.InPanel(lane, vector));
+                if (odd == 0)
+                    code.vpsllw(tile.Panel(vector), tile.Panel(vector), 8);
+                code.vpsraw(tile.Panel(vector), tile.Panel(vector), 8);
+            }
+
+            for (int row = 0; row < tile.Rows; row++)
+            {
+                code.vbroadcastss(Row, tile.InRow(lane, row) + (odd * sizeof(int)));
+                for (int vector = 0; vector < tile.Vectors; vector++)
+                {
+                    code.vpmaddwd(Work, tile.Panel(vector), Row);
+                    code.vpaddd(tile.Sum(row, vector), tile.Sum(row, vector), Work);
+                }
+            }
+        }
+    }
+
+    // One pass: some vectors of every lane.
+    readonly record struct Tile(TileType Type, int Rows, int First, int Vectors)
+    {
+        internal AssemblerRegisterYMM Sum(int row, int vector) => Register((row * Vectors) + vector);
+
+        internal AssemblerRegisterYMM Panel(int vector) => Register((Rows * Vectors) + vector);
+
+        internal AssemblerMemoryOperand InPanel(int lane, int vector) => __[rdx + ((((lane * VectorsOfLane) + First + vector)) * Bytes)];
+
+        // Bytes of a lane in a row.
+        internal int LaneBytes => sizeof(float) * TileKernel.PerLane(Type) / TileKernel.PerLane(TileKernel.RowType(Type));
+
+        internal AssemblerMemoryOperand InRow(int lane, int row)
+        {
+            AssemblerRegister64 first = row < RowsOfBase ? rdi : r10;
+            int offset = lane * LaneBytes;
+            return (row % RowsOfBase) switch { 0 => __[first + offset], 1 => __[first + rsi + offset], _ => __[first + (rsi * 2) + offset] };
+        }
+
+        static AssemblerRegisterYMM Register(int number) => new(Iced.Intel.Register.YMM0 + number);
+    }
+}

@@ -1,0 +1,80 @@
+using System.Runtime.Intrinsics;
+using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace IgptCluster.Model;
+
+/// <summary>
+/// Machine code of <see cref="TileKernel"/> for vectors of 512 bits, with products of bfloat16 and of bytes: vdpbf16ps, vpdpbusd. Rows · 2 sums stay in registers:
+/// 24 of 12 rows, 2 vectors of the panel and 6 of rows fill the 32.
+/// </summary>
+internal static class TileCode512
+{
+    internal const int MaxRows = 12;
+
+    const int RowsOfBase = 3;
+    const int LinesOfLane = TileKernel.Columns * sizeof(float) / 64;
+    const int Ahead = 8192; // bytes
+
+    // By the System V calling convention a, its stride, panel, lanes, c and its stride come in rdi, rsi, rdx, rcx, r8 and r9.
+    internal static void Generate(Assembler code, TileType type, int rows, bool fetches)
+    {
+        AssemblerRegister64[] bases = [rdi, r10, r11, rax];
+        for (int at = 1; at * RowsOfBase < rows; at++)
+        {
+            code.lea(bases[at], bases[at - 1] + (rsi * 2));
+            code.add(bases[at], rsi);
+        }
+
+        for (int sum = 0; sum < rows * 2; sum++)
+            code.vpxord(Register(sum), Register(sum), Register(sum));
+        Label next = code.CreateLabel();
+        code.Label(ref next);
+        for (int lane = 0; lane < TileKernel.LaneStep; lane++)
+        {
+            MultiplyLane(code, type, rows, lane, bases);
+            for (int line = 0; line < LinesOfLane && fetches; line++)
+                code.prefetcht1(__[rdx + (Ahead + (((lane * LinesOfLane) + line) * Vector512<byte>.Count))]);
+        }
+
+        for (int at = 0; at * RowsOfBase < rows; at++)
+            code.add(bases[at], TileKernel.LaneStep * sizeof(float));
+        code.add(rdx, TileKernel.LaneStep * TileKernel.Columns * sizeof(float));
+        code.sub(rcx, TileKernel.LaneStep);
+        code.jnz(next);
+        for (int row = 0; row < rows; row++)
+        {
+            code.vmovups(__[r8], Register(row * 2));
+            code.vmovups(__[r8 + Vector512<byte>.Count], Register((row * 2) + 1));
+            code.add(r8, r9);
+        }
+    }
+
+    // Adds the products of one lane of every row to its sums.
+    static void MultiplyLane(Assembler code, TileType type, int rows, int lane, AssemblerRegister64[] bases)
+    {
+        AssemblerRegisterZMM[] panel = [zmm24, zmm25];
+        for (int half = 0; half < panel.Length; half++)
+            code.vmovups(panel[half], __[rdx + (((lane * 2) + half) * Vector512<byte>.Count)]);
+        AssemblerRegisterZMM[] spare = [zmm26, zmm27, zmm28, zmm29, zmm30, zmm31];
+        for (int row = 0; row < rows; row++)
+        {
+            AssemblerRegisterZMM number = spare[row % spare.Length];
+            AssemblerRegister64 first = bases[row / RowsOfBase];
+            int offset = lane * sizeof(float);
+            code.vbroadcastss(number, (row % RowsOfBase) switch { 0 => __[first + offset], 1 => __[first + rsi + offset], _ => __[first + (rsi * 2) + offset] });
+            for (int half = 0; half < panel.Length; half++)
+            {
+                AssemblerRegisterZMM sum = Register((row * 2) + half);
+                switch (type)
+                {
+                    case TileType.BFloat16: code.vdpbf16ps(sum, panel[half], number); break;
+                    case TileType.Int8: code.vpdpbusd(sum, panel[half], number); break;
+                    default: code.vfmadd231ps(sum, panel[half], number); break;
+                }
+            }
+        }
+    }
+
+    static AssemblerRegisterZMM Register(int number) => new(Iced.Intel.Register.ZMM0 + number);
+}
