@@ -46,10 +46,11 @@ internal sealed class Loading(string folder, string device, ScalarType dtype, Sc
     IDisposable Network()
     {
         using Checkpoint checkpoint = Checkpoint.Open(folder);
-        _ = checkpoint.ComputeVersion();
-        return device == "cpu" && CpuNetwork.Fits(checkpoint.Config)
+        IDisposable network = device == "cpu" && CpuNetwork.Fits(checkpoint.Config)
             ? new CpuNetwork(checkpoint.Config, checkpoint.Architecture, dtype, checkpoint)
             : new ImageGpt(checkpoint.Config, checkpoint.Architecture, name => checkpoint.Load(name, ScalarType.Float32), new Device(device), dtype);
+        _ = checkpoint.ComputeVersion();
+        return network;
     }
 
     static void Read(string file)

@@ -86,6 +86,9 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
     /// <inheritdoc/>
     public void Read(string name, long start, Span<float> values) => Tensors[name].Read(start, values);
 
+    /// <inheritdoc/>
+    public ReadOnlySpan<float> Look(string name, long start, Span<float> room) => Tensors[name].Look(start, room);
+
     /// <summary>Reads a weight.</summary>
     /// <param name="name">Its name without the <c>transformer.</c> prefix.</param>
     /// <param name="dtype">Data type wanted.</param>
@@ -93,7 +96,10 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
     /// <exception cref="CheckpointException">A value is not finite.</exception>
     public Tensor Load(string name, ScalarType dtype) => Tensors[name].Load(dtype);
 
-    /// <summary>The first 16 hexadecimal digits of the XXH128 over those of all weights (names, types, shapes and values), in the layout's order.</summary>
+    /// <summary>
+    /// The first 16 hexadecimal digits of the XXH128 over those of all weights (names, types, shapes and values), in the layout's order. Next to free once they have been read: each is
+    /// hashed on the way.
+    /// </summary>
     public string ComputeVersion()
     {
         IReadOnlyList<WeightShape> layout = WeightLayout.Of(Config, Architecture);

@@ -13,6 +13,9 @@ public sealed class CheckpointTensor
     readonly IWeightBytes _bytes;
     readonly long _start;
     readonly long[] _strides;
+    readonly Lock _hashing = new();
+    XxHash128? _hash; // of the bytes so far, if the weight is read from its beginning on
+    long _hashed;
 
     internal CheckpointTensor(string name, ScalarType dtype, long[] shape, IWeightBytes bytes, long start = 0, long[]? strides = null)
     {
@@ -98,7 +101,9 @@ public sealed class CheckpointTensor
             for (int at = 0; at < to.Length; at += piece)
             {
                 Span<float> part = to.Slice(at, Math.Min(piece, to.Length - at));
-                Widen(_bytes.Read((_start + start + at) * size, part.Length * size), part);
+                ReadOnlySpan<byte> bytes = _bytes.Read((_start + start + at) * size, part.Length * size);
+                HashOnTheWay((start + at) * size, bytes);
+                Widen(bytes, part);
             }
         }
         else
@@ -109,19 +114,74 @@ public sealed class CheckpointTensor
             }
         }
 
-        if (!float.IsFinite(TensorPrimitives.MaxMagnitude<float>(to)))
+        RequireFinite(to);
+    }
+
+    /// <summary>As <see cref="Read"/>, but where the file has them as float32 they are looked at in place.</summary>
+    /// <param name="start">Index of the first, row by row.</param>
+    /// <param name="room">As many as are wanted; may be written.</param>
+    /// <returns>The values, valid as long as the checkpoint.</returns>
+    /// <exception cref="CheckpointException">A value is not finite.</exception>
+    internal ReadOnlySpan<float> Look(long start, Span<float> room)
+    {
+        if (!IsContiguous || DType != ScalarType.Float32 || !IsShared)
         {
-            throw NotFinite();
+            Read(start, room);
+            return room;
         }
+
+        ReadOnlySpan<byte> bytes = _bytes.Read((_start + start) * sizeof(float), room.Length * sizeof(float));
+        HashOnTheWay(start * sizeof(float), bytes);
+        ReadOnlySpan<float> values = MemoryMarshal.Cast<byte, float>(bytes);
+        RequireFinite(values);
+        return values;
     }
 
     /// <summary>The XXH128 over name, type, shape and values.</summary>
     internal byte[] Hash()
     {
+        lock (_hashing)
+        {
+            if (_hash is null || _hashed < Count * SizeOf(DType))
+            {
+                _hash = BeginHash();
+                ForEachPiece((_, piece) => _hash.Append(piece));
+                _hashed = Count * SizeOf(DType);
+            }
+
+            return _hash.GetCurrentHash();
+        }
+    }
+
+    XxHash128 BeginHash()
+    {
         var hash = new XxHash128();
         hash.Append(System.Text.Encoding.UTF8.GetBytes($"{Name} {DType} {string.Join('x', Shape)}\n"));
-        ForEachPiece((_, piece) => hash.Append(piece));
-        return hash.GetHashAndReset();
+        return hash;
+    }
+
+    // What is read in order for another purpose is hashed while it is in the nearest caches.
+    void HashOnTheWay(long start, ReadOnlySpan<byte> bytes)
+    {
+        lock (_hashing)
+        {
+            if (start != _hashed)
+            {
+                return;
+            }
+
+            _hash ??= BeginHash();
+            _hash.Append(bytes);
+            _hashed += bytes.Length;
+        }
+    }
+
+    void RequireFinite(ReadOnlySpan<float> values)
+    {
+        if (!TensorPrimitives.IsFiniteAll(values))
+        {
+            throw NotFinite();
+        }
     }
 
     void Widen(ReadOnlySpan<byte> from, Span<float> to)

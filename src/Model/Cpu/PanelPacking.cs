@@ -29,12 +29,10 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
 
         for (int first = 0; first < _paddedInputs; first += RowsAtOnce)
         {
-            int count = Math.Clamp(inputs - first, 0, RowsAtOnce);
-            Read(first, count, rows);
-            rows.AsSpan(count * width).Clear();
+            ReadOnlySpan<float> read = Read(first, Math.Clamp(inputs - first, 0, RowsAtOnce), rows);
             for (int panel = 0; panel < matrix.PanelCount; panel++)
             {
-                Pack(panel, first, Math.Min(RowsAtOnce, _paddedInputs - first), rows.AsSpan(panel * Columns), width);
+                Pack(panel, first, Math.Min(RowsAtOnce, _paddedInputs - first), read[(panel * Columns)..], width);
             }
         }
     }
@@ -68,20 +66,22 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
         }
     }
 
-    // As many as are there, in one stretch if rows are not padded.
-    void Read(int first, int count, Span<float> rows)
+    // As many as are there, and zeros behind them; where they lie if nothing is padded.
+    ReadOnlySpan<float> Read(int first, int count, Span<float> rows)
     {
         (int outputs, int width) = (matrix.Outputs, matrix.PaddedOutputs);
-        if (outputs == width)
+        if (outputs == width && count == RowsAtOnce)
         {
-            source.Read(name, (long)first * outputs, rows[..(count * outputs)]);
-            return;
+            return source.Look(name, (long)first * outputs, rows);
         }
 
         for (int row = 0; row < count; row++)
         {
             source.Read(name, (long)(first + row) * outputs, rows.Slice(row * width, outputs));
         }
+
+        rows[(count * width)..].Clear();
+        return rows;
     }
 
     // The largest number of each output becomes 127.
@@ -94,10 +94,10 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
         for (int first = 0; first < matrix.Inputs; first += RowsAtOnce)
         {
             int count = Math.Min(RowsAtOnce, matrix.Inputs - first);
-            Read(first, count, rows);
+            ReadOnlySpan<float> read = Read(first, count, rows);
             for (int row = 0; row < count; row++)
             {
-                TensorPrimitives.MaxMagnitude(scales, rows.AsSpan(row * width, width), scales);
+                TensorPrimitives.MaxMagnitude(scales, read.Slice(row * width, width), scales);
             }
         }
 

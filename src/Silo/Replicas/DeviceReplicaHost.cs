@@ -73,18 +73,30 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         long started = time.GetTimestamp();
         LibTorch.Prepare();
         using Checkpoint checkpoint = CheckpointLoader.Open(served.Path);
-        LoadedModel model = CheckpointLoader.Describe(checkpoint, served.ServedName);
-        if (version.Length > 0 && version != model.Description.Version)
-        {
-            throw new CheckpointException($"{served.Path}: version {version} was asked for, and its files are version {model.Description.Version}");
-        }
-
         RunnerChoice choice = RunnerChoice.For(checkpoint.Config, device, options.TypesOf(served));
         int slots = options.Slots ?? SlotsFor(choice.SlotBytes);
         IModelRunner runner = choice.Create(checkpoint, slots, options.Threads, progress);
+        try
+        {
+            // Weights that have been read are hashed.
+            loaded.TrySetResult(Describe(checkpoint, served, version));
+        }
+        catch
+        {
+            runner.Dispose();
+            throw;
+        }
+
         LogLoaded(served.ServedName, device, time.GetElapsedTime(started).TotalSeconds, choice.Name, slots, choice.SlotBytes >> 10);
-        loaded.TrySetResult(model);
         return runner;
+    }
+
+    static LoadedModel Describe(Checkpoint checkpoint, ServedCheckpoint served, string version)
+    {
+        LoadedModel model = CheckpointLoader.Describe(checkpoint, served.ServedName);
+        return version.Length == 0 || version == model.Description.Version
+            ? model
+            : throw new CheckpointException($"{served.Path}: version {version} was asked for, and its files are version {model.Description.Version}");
     }
 
     /// <summary>As many slots as a quarter of the memory this process may still use holds.</summary>
