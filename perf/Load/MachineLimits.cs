@@ -14,6 +14,8 @@ internal sealed record MachineLimits(int Threads, double ReadBytesPerSecond, dou
 {
     const int Rounds = 7;
     const int BufferBytes = 256 << 20;
+    const int SlowRows = 16;
+    const double SlowFlops = 2e9;
 
     /// <summary>The faster of the two products: the limit.</summary>
     public double FlopsPerSecond => Math.Max(GemmFlopsPerSecond, ProductFlopsPerSecond);
@@ -77,6 +79,14 @@ internal sealed record MachineLimits(int Threads, double ReadBytesPerSecond, dou
         Tensor left = randn(rows, side).to_type(dtype).to(new Device(device));
         Tensor right = randn(side, side).to_type(dtype).to(new Device(device));
         Tensor result = empty(rows, side, dtype: dtype, device: new Device(device));
+        left[..SlowRows].matmul(right);
+        Finish(device);
+        var watch = Stopwatch.StartNew();
+        left[..SlowRows].matmul(right);
+        Finish(device);
+        double rate = 2.0 * SlowRows * side * side / watch.Elapsed.TotalSeconds;
+        if (rate < SlowFlops)
+            return rate; // a type that libtorch has no fast product of here
         return Median(() =>
         {
             using var step = NewDisposeScope();

@@ -21,6 +21,7 @@ internal static partial class SiloCommand
             (Setting("--dtype", "Weights: float32, bfloat16 or int8."), "Igpt:DType"),
             (Setting("--kv-dtype", "KV cache: float32, bfloat16 or int8. Default: as the weights, bfloat16 with int8."), "Igpt:KvDType"),
             (Setting("--threads", "Threads that compute on processors. Default: one for each core."), "Igpt:Threads"),
+            (Setting("--pin-threads", "true or false: whether each stays on a core of its own. Default: where there is one for every core."), "Igpt:PinThreads"),
             (Setting("--slots", "KV slots per replica."), "Igpt:Slots"),
             (Setting("--max-waiting", "Sequences that may wait for a slot."), "Igpt:MaxWaiting"),
             (Setting("--max-waiting-tokens", "Tokens that they may have to be computed."), "Igpt:MaxWaitingTokens"),

@@ -13,4 +13,10 @@ public sealed record CpuRunnerOptions
 
     /// <summary>Threads, the engine's included, at least 1. Default: one for each core.</summary>
     public int Threads { get; init; } = Processors.CoreCount;
+
+    /// <summary>
+    /// Whether each thread stays on a core of its own, the first ones that the process may use (Linux), or the system moves them as it likes. Null, which is the default: only where there is
+    /// a thread for every core, so that no core is left for another engine's threads.
+    /// </summary>
+    public bool? PinsThreads { get; init; }
 }

@@ -15,6 +15,7 @@ internal sealed class WorkTeam : IDisposable
     const long Inside = Closed - 1;
 
     readonly Thread[] _helpers;
+    readonly int[] _before; // processors of the caller's thread, if it is kept on one
     readonly SemaphoreSlim[] _wake; // one a helper
     readonly int[] _asleep; // 1 while a helper sleeps or is about to
     readonly int[] _next; // of each thread's run, and behind it the run's end
@@ -25,12 +26,21 @@ internal sealed class WorkTeam : IDisposable
 
     /// <summary>Starts the threads.</summary>
     /// <param name="workers">Threads in all, the caller's included, at least 1.</param>
-    internal WorkTeam(int workers)
+    /// <param name="isPinned">Whether each, the caller's included, stays on a processor of its own until the end.</param>
+    internal WorkTeam(int workers, bool isPinned = false)
     {
         Workers = workers;
+        _before = isPinned ? Processors.Allowed() : [];
+        int[] own = Processors.OneOfEachCore(_before);
+        void Pin(int worker) => Processors.Keep(own.Length > 0 ? [own[worker % own.Length]] : []);
         (_asleep, _next, _wake) = (new int[workers], new int[workers * Apart], [.. Enumerable.Range(0, workers).Select(_ => new SemaphoreSlim(0))]);
-        _helpers = [.. Enumerable.Range(1, workers - 1).Select(worker => new Thread(() => Help(worker)) { IsBackground = true, Name = $"igpt-worker-{worker}" })];
+        _helpers = [.. Enumerable.Range(1, workers - 1).Select(worker => new Thread(() =>
+        {
+            Pin(worker);
+            Help(worker);
+        }) { IsBackground = true, Name = $"igpt-worker-{worker}" })];
         Array.ForEach(_helpers, helper => helper.Start());
+        Pin(0);
     }
 
     /// <summary>Threads, the caller's included.</summary>
@@ -92,6 +102,7 @@ internal sealed class WorkTeam : IDisposable
         Open();
         Array.ForEach(_helpers, helper => helper.Join());
         Array.ForEach(_wake, wake => wake.Dispose());
+        Processors.Keep(_before);
     }
 
     // The stage is told first: a helper that is about to sleep sees it, or is seen here.

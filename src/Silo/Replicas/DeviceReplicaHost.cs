@@ -75,7 +75,7 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         using Checkpoint checkpoint = CheckpointLoader.Open(served.Path);
         RunnerChoice choice = RunnerChoice.For(checkpoint.Config, device, options.TypesOf(served));
         int slots = options.Slots ?? SlotsFor(choice.SlotBytes);
-        IModelRunner runner = choice.Create(checkpoint, slots, options.Threads, progress);
+        IModelRunner runner = choice.Create(checkpoint, slots, (options.Threads, options.PinThreads), progress);
         try
         {
             // Weights that have been read are hashed.

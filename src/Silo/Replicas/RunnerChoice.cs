@@ -47,10 +47,10 @@ internal sealed class RunnerChoice
     /// <summary>Reads the weights and makes the runner.</summary>
     /// <param name="checkpoint">Where they lie.</param>
     /// <param name="slots">Number of KV slots.</param>
-    /// <param name="threads">Threads that compute on processors; null leaves it to the runner.</param>
+    /// <param name="threads">Threads that compute on processors, null leaves it to the runner, and whether each stays on a core.</param>
     /// <param name="progress">Told the share of the weights that is there, 0 … 1, by any thread.</param>
     /// <exception cref="CheckpointException">A weight is not finite.</exception>
-    internal IModelRunner Create(Checkpoint checkpoint, int slots, int? threads, IProgress<double> progress)
+    internal IModelRunner Create(Checkpoint checkpoint, int slots, (int? Count, bool? ArePinned) threads, IProgress<double> progress)
     {
         Tensor Weight(string name) => checkpoint.Load(name, ScalarType.Float32);
         IDisposable? network = null;
@@ -60,11 +60,11 @@ internal sealed class RunnerChoice
             {
                 var own = new CpuNetwork(checkpoint.Config, checkpoint.Architecture, _weights, checkpoint, progress);
                 network = own;
-                var options = new CpuRunnerOptions { Slots = slots, KeyValueType = _cache };
-                return new CpuModelRunner(own, options with { Threads = threads ?? options.Threads });
+                var options = new CpuRunnerOptions { Slots = slots, KeyValueType = _cache, PinsThreads = threads.ArePinned };
+                return new CpuModelRunner(own, options with { Threads = threads.Count ?? options.Threads });
             }
 
-            if (threads is { } count)
+            if (threads.Count is { } count)
             {
                 // libtorch keeps it for the thread that asks, which is the engine's.
                 set_num_threads(count);
