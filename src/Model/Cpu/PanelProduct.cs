@@ -34,11 +34,14 @@ internal static unsafe class PanelProduct
         float* sums = stackalloc float[TileKernel.MaxRows * TileKernel.Columns];
         int column = panel * TileKernel.Columns;
         int tiles = (count + TileKernel.MaxRows - 1) / TileKernel.MaxRows;
+        TileFetch fetch = count >= RowsThatWait ? TileKernel.FetchBeside(tiles) : TileFetch.Nothing;
+        byte* next = matrix.Panel(panel + 1);
         for (int tile = 0; tile < tiles; tile++)
         {
             // As even as can be: a last tile of one row would leave most sums unused.
             (int first, int after) = ((int)((long)count * tile / tiles), (int)((long)count * (tile + 1) / tiles));
-            TileKernel.For(matrix.Type, after - first, fetches: count >= RowsThatWait)(rows.Row(first), rows.Stride, matrix.Panel(panel), matrix.Lanes, sums, TileKernel.Columns * sizeof(float));
+            TileKernel.For(matrix.Type, after - first, fetch)(rows.Row(first), rows.Stride, matrix.Panel(panel), matrix.Lanes, sums, TileKernel.Columns * sizeof(float), next);
+            next += TileKernel.BytesOf(fetch, matrix.Lanes);
             for (int row = first; row < after; row++)
             {
                 float* at = sums + ((row - first) * TileKernel.Columns);

@@ -43,6 +43,6 @@ public static unsafe class ProductRate
         using var sums = new AlignedMemory(TileKernel.MaxRows * TileKernel.Columns * sizeof(float));
         var multiply = TileKernel.For(type, TileKernel.MaxRows);
         for (int call = 0; call < Calls; call++)
-            multiply(rows.Start, stride, panel.Start, Lanes, sums.Floats, TileKernel.Columns * sizeof(float));
+            multiply(rows.Start, stride, panel.Start, Lanes, sums.Floats, TileKernel.Columns * sizeof(float), null);
     }
 }

@@ -17,15 +17,20 @@ internal static class TileCode256
     const int VectorsOfLane = TileKernel.Columns * sizeof(float) / Bytes;
     const int RowsOfWhole = 2;
     const int Line = 64;
-    const int Ahead = 8192; // bytes
+    const int StackOfCaller = 8; // bytes: the return address lies before what is passed on the stack
 
     // What is computed with, above the sums and the panel's vectors.
     static readonly AssemblerRegisterYMM Row = ymm14;
     static readonly AssemblerRegisterYMM Work = ymm15;
 
-    // By the System V calling convention a, its stride, panel, lanes, c and its stride come in rdi, rsi, rdx, rcx, r8 and r9.
-    internal static void Generate(Assembler code, TileType type, int rows, bool fetches)
+    /// <summary>Bytes that one tile of more than two rows brings.</summary>
+    internal static nint BytesOf(TileFetch fetch, int lanes) => (nint)lanes / TileKernel.LaneStep * LinesOf(fetch) * 2 * Line;
+
+    // By the System V calling convention a, its stride, panel, lanes, c and its stride come in rdi, rsi, rdx, rcx, r8 and r9, and what to bring on the stack.
+    internal static void Generate(Assembler code, TileType type, int rows, TileFetch fetch)
     {
+        if (LinesOf(fetch) > 0)
+            code.mov(r11, __[rsp + StackOfCaller]);
         int vectors = rows <= RowsOfWhole ? VectorsOfLane : VectorsOfLane / 2;
         code.lea(r10, rdi + (rsi * 2));
         code.add(r10, rsi);
@@ -35,13 +40,13 @@ internal static class TileCode256
             var tile = new Tile(type, rows, first, vectors);
             if (first > 0)
                 Rewind(code, tile);
-            Multiply(code, tile, fetches && first == 0);
-            code.mov(r11, r8);
+            Multiply(code, tile, LinesOf(fetch));
+            code.mov(rcx, r8);
             for (int row = 0; row < rows; row++)
             {
                 for (int vector = 0; vector < vectors; vector++)
-                    code.vmovups(__[r11 + ((first + vector) * Bytes)], tile.Sum(row, vector));
-                code.add(r11, r9);
+                    code.vmovups(__[rcx + ((first + vector) * Bytes)], tile.Sum(row, vector));
+                code.add(rcx, r9);
             }
         }
     }
@@ -49,15 +54,15 @@ internal static class TileCode256
     // Back to the first lane.
     static void Rewind(Assembler code, Tile tile)
     {
+        code.imul(rcx, rax, tile.LaneBytes);
+        code.sub(rdi, rcx);
+        code.sub(r10, rcx);
+        code.imul(rcx, rax, TileKernel.Columns * sizeof(float));
+        code.sub(rdx, rcx);
         code.mov(rcx, rax);
-        code.imul(r11, rax, tile.LaneBytes);
-        code.sub(rdi, r11);
-        code.sub(r10, r11);
-        code.imul(r11, rax, TileKernel.Columns * sizeof(float));
-        code.sub(rdx, r11);
     }
 
-    static void Multiply(Assembler code, Tile tile, bool fetches)
+    static void Multiply(Assembler code, Tile tile, int lines)
     {
         for (int row = 0; row < tile.Rows; row++)
         {
@@ -82,9 +87,12 @@ internal static class TileCode256
                 default: MultiplyFloats(code, tile, lane); break;
             }
 
-            for (int line = 0; line < VectorsOfLane * Bytes && fetches; line += Line)
-                code.prefetcht1(__[rdx + (Ahead + (lane * VectorsOfLane * Bytes) + line)]);
+            if (lane < lines)
+                code.prefetcht1(__[r11 + (lane * Line)]);
         }
+
+        if (lines > 0)
+            code.add(r11, lines * Line);
 
         code.add(rdi, TileKernel.LaneStep * tile.LaneBytes);
         code.add(r10, TileKernel.LaneStep * tile.LaneBytes);
@@ -92,6 +100,8 @@ internal static class TileCode256
         code.sub(rcx, TileKernel.LaneStep);
         code.jnz(next);
     }
+
+    static int LinesOf(TileFetch fetch) => fetch switch { TileFetch.FourLines => 4, TileFetch.TwoLines => 2, TileFetch.OneLine => 1, _ => 0 };
 
     static void MultiplyFloats(Assembler code, Tile tile, int lane)
     {

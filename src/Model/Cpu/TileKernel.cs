@@ -33,9 +33,11 @@ internal static unsafe class TileKernel
     /// <summary>What a panel's bytes are more than the numbers that they stand for: vpdpbusd takes bytes without a sign.</summary>
     internal static readonly int ZeroByte = IsWide ? 128 : 0;
 
+    static readonly int FetchCount = Enum.GetValues<TileFetch>().Length;
+
     static readonly Lazy<ExecutableCode>[] Codes =
-        [.. Enum.GetValues<TileType>().SelectMany(type => new[] { false, true }.SelectMany(fetches => Enumerable.Range(0, MaxRows + 1)
-            .Select(rows => new Lazy<ExecutableCode>(() => new ExecutableCode(Generate(type, rows, fetches))))))];
+        [.. Enum.GetValues<TileType>().SelectMany(type => Enum.GetValues<TileFetch>().SelectMany(fetch => Enumerable.Range(0, MaxRows + 1)
+            .Select(rows => new Lazy<ExecutableCode>(() => new ExecutableCode(Generate(type, rows, fetch))))))];
 
     /// <summary>Whether this machine can: Linux on x64 with AVX2 and FMA.</summary>
     internal static bool IsSupported => IsX64Linux && Avx2.IsSupported && Fma.IsSupported;
@@ -66,21 +68,34 @@ internal static unsafe class TileKernel
     /// <summary>Code for a number of rows.</summary>
     /// <param name="type">The numbers.</param>
     /// <param name="rows">1 … <see cref="MaxRows"/>.</param>
-    /// <param name="fetches">Whether it brings what lies 8 KB on into the second cache: for panels that follow each other, as weights do.</param>
+    /// <param name="fetch">What it brings into the second cache meanwhile: for panels that follow each other, as weights do.</param>
     /// <returns>
-    /// (a, bytes between rows of a, panel, lanes along the inner dimension, c, bytes between rows of c): a numbers of <see cref="RowType"/> for
+    /// (a, bytes between rows of a, panel, lanes along the inner dimension, c, bytes between rows of c, what to bring): a numbers of <see cref="RowType"/> for
     /// all lanes, panel [lanes, 32] of 4 bytes, c float32 [rows, 32], or int32 with <see cref="TileType.Int8"/>.
     /// </returns>
-    internal static delegate* unmanaged[SuppressGCTransition]<void*, nint, void*, nint, float*, nint, void> For(TileType type, int rows, bool fetches = false) =>
-        (delegate* unmanaged[SuppressGCTransition]<void*, nint, void*, nint, float*, nint, void>)Codes[((((int)type * 2) + (fetches ? 1 : 0)) * (MaxRows + 1)) + rows].Value.Start;
+    internal static delegate* unmanaged[SuppressGCTransition]<void*, nint, void*, nint, float*, nint, byte*, void> For(TileType type, int rows, TileFetch fetch = TileFetch.Nothing) =>
+        (delegate* unmanaged[SuppressGCTransition]<void*, nint, void*, nint, float*, nint, byte*, void>)Codes[((((int)type * FetchCount) + (int)fetch) * (MaxRows + 1)) + rows].Value.Start;
 
-    static byte[] Generate(TileType type, int rows, bool fetches)
+    /// <summary>How the next panel is brought while some tiles of rows meet this one.</summary>
+    /// <param name="tiles">How many tiles.</param>
+    internal static TileFetch FetchBeside(int tiles) => IsWide ? TileFetch.Ahead : tiles switch { 1 => TileFetch.FourLines, 2 or 3 => TileFetch.TwoLines, _ => TileFetch.OneLine };
+
+    /// <summary>How much of it one tile brings.</summary>
+    /// <param name="fetch">How.</param>
+    /// <param name="lanes">Lanes of a panel.</param>
+    internal static nint BytesOf(TileFetch fetch, int lanes) => fetch switch
+    {
+        TileFetch.FourLines or TileFetch.TwoLines or TileFetch.OneLine => TileCode256.BytesOf(fetch, lanes),
+        _ => 0,
+    };
+
+    static byte[] Generate(TileType type, int rows, TileFetch fetch)
     {
         var code = new Assembler(64);
         if (IsWide)
-            TileCode512.Generate(code, type, rows, fetches);
+            TileCode512.Generate(code, type, rows, fetch == TileFetch.Ahead);
         else
-            TileCode256.Generate(code, type, rows, fetches);
+            TileCode256.Generate(code, type, rows, fetch);
         code.vzeroupper();
         code.ret();
         using var stream = new MemoryStream();

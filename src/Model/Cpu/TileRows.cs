@@ -62,7 +62,7 @@ internal sealed unsafe class TileRows : IDisposable
         {
             case TileType.Int8: MultiplySplit(panel, lanes, count, to, stride); break;
             case TileType.Int16: MultiplyWhole(panel, lanes, count, to, stride); break;
-            default: TileKernel.For(_type, count)(_numbers.Start, _stride, panel, lanes, to, (nint)stride * sizeof(float)); break;
+            default: TileKernel.For(_type, count)(_numbers.Start, _stride, panel, lanes, to, (nint)stride * sizeof(float), null); break;
         }
     }
 
@@ -76,7 +76,7 @@ internal sealed unsafe class TileRows : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void MultiplyWhole(byte* panel, int lanes, int count, float* to, int stride)
     {
-        TileKernel.For(_type, count)(_numbers.Start, _stride, panel, lanes, to, (nint)stride * sizeof(float));
+        TileKernel.For(_type, count)(_numbers.Start, _stride, panel, lanes, to, (nint)stride * sizeof(float), null);
         for (int row = 0; row < count; row++)
         {
             Vector512<float> scale = Vector512.Create(_scales[row]);
@@ -89,7 +89,7 @@ internal sealed unsafe class TileRows : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void MultiplySplit(byte* panel, int lanes, int count, float* to, int stride)
     {
-        TileKernel.For(_type, 2 * count)(_numbers.Start, _stride, panel, lanes, _products.Floats, Columns * sizeof(int));
+        TileKernel.For(_type, 2 * count)(_numbers.Start, _stride, panel, lanes, _products.Floats, Columns * sizeof(int), null);
         int* high = (int*)_products.Start;
         for (int row = 0; row < count; row++)
         {

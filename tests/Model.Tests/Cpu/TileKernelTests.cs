@@ -62,7 +62,7 @@ public sealed unsafe class TileKernelTests
             }
         }
 
-        TileKernel.For(type, rows)(left.Start, stride, panel.Start, lanes, product.Floats, TileKernel.Columns * sizeof(float));
+        TileKernel.For(type, rows, rows % 2 == 0 ? TileFetch.Nothing : TileKernel.FetchBeside(rows))(left.Start, stride, panel.Start, lanes, product.Floats, TileKernel.Columns * sizeof(float), panel.Start);
         for (int row = 0; row < rows; row++)
         {
             for (int column = 0; column < TileKernel.Columns; column++)
