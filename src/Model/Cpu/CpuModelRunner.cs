@@ -41,7 +41,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Threads, 1);
         (_network, SlotCount) = (network, options.Slots);
         _arena = new KvArena(new KvLayout(TileOf(options.KeyValueType), network.Config), network.Config, options.Slots);
-        _team = new WorkTeam(options.Threads, options.PinsThreads ?? options.Threads >= Processors.CoreCount);
+        _team = new WorkTeam(options.Threads, options.PinsThreads ?? options.Threads >= Processors.OneOfEachCore(Processors.Allowed()).Length);
         _rows = new StepRows(network);
         _outputs = new CpuOutputs(network);
         _attention = [.. Enumerable.Range(0, options.Threads).Select(_ => new SlotAttention(_arena, network.Config.PositionCount))];

@@ -16,7 +16,7 @@ public sealed record CpuRunnerOptions
 
     /// <summary>
     /// Whether each thread stays on a core of its own, the first ones that the process may use (Linux), or the system moves them as it likes. Null, which is the default: only where there is
-    /// a thread for every core, so that no core is left for another engine's threads.
+    /// a thread for every core that the process may run on: a container with a share of a machine's time may run on all of them.
     /// </summary>
     public bool? PinsThreads { get; init; }
 }

@@ -36,7 +36,7 @@ public sealed class ReplicaOptions : IValidatableObject
     [Range(1, 1024)]
     public int? Threads { get; set; }
 
-    /// <summary>Whether each of these threads stays on a core of its own (Linux). Absent: where there is one for every core.</summary>
+    /// <summary>Whether each of these threads stays on a core of its own (Linux). Absent: where there is one for every core that the process may run on.</summary>
     public bool? PinThreads { get; set; }
 
     /// <summary>Token budget of an engine step, 1 … 65536. Default 512.</summary>
