@@ -49,6 +49,12 @@ static class StepPlanRules
             Require(layer > previous && layer <= shape.LayerCount, "pooled layers must ascend within 0 to n_layer", layer, shape.LayerCount);
             previous = layer;
         }
+
+        Require(
+            chunk.PooledBefore.IsEmpty || chunk.PooledBefore.Length == chunk.PooledLayers.Count * shape.EmbeddingSize,
+            "sums to add to must be as many as the pooled layers' numbers",
+            chunk.PooledBefore.Length,
+            (long)chunk.PooledLayers.Count * shape.EmbeddingSize);
     }
 
     static void RequireSlot(int slot, int slotCount) =>

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using IgptCluster.Engine;
 using TorchSharp;
 using static TorchSharp.torch;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace IgptCluster.Model;
 
@@ -19,7 +20,8 @@ public sealed class TorchModelRunner : IModelRunner
     // Host memory of the outputs, reused by every step.
     float[] _logits = [];
     float[] _logProbabilities = [];
-    float[] _pooledSums = [];
+    float[] _chunkSums = [];
+    double[] _pooledSums = [];
     ChunkOutput[] _outputs = [];
 
     /// <summary>Takes over a network and allocates its KV slots.</summary>
@@ -101,7 +103,7 @@ public sealed class TorchModelRunner : IModelRunner
         }
 
         Pool(Shape.LayerCount, x, sums, step);
-        Fetch(sums, ref _pooledSums);
+        Fetch(sums, ref _chunkSums);
         ComputeLogits(x, step);
         ComputeLogProbabilities(x, step);
         return Outputs(step);
@@ -189,6 +191,8 @@ public sealed class TorchModelRunner : IModelRunner
     {
         if (_outputs.Length != step.Chunks.Count)
             _outputs = new ChunkOutput[step.Chunks.Count];
+        if (_pooledSums.Length < _chunkSums.Length)
+            _pooledSums = new double[_chunkSums.Length];
         (int logits, int targets, int sums) = (0, 0, 0);
         for (int index = 0; index < _outputs.Length; index++)
         {
@@ -197,11 +201,21 @@ public sealed class TorchModelRunner : IModelRunner
             {
                 Logits = Next(_logits, ref logits, chunk.WantsLogits ? Shape.LogitCount : 0),
                 LogProbabilities = Next(_logProbabilities, ref targets, chunk.Targets.Length),
-                PooledSums = Next(_pooledSums, ref sums, chunk.PooledLayers.Count * Shape.EmbeddingSize),
+                PooledSums = AddSums(chunk, ref sums),
             };
         }
 
         return _outputs;
+    }
+
+    ReadOnlyMemory<double> AddSums(SequenceChunk chunk, ref int offset)
+    {
+        Memory<double> part = _pooledSums.AsMemory(offset, chunk.PooledLayers.Count * Shape.EmbeddingSize);
+        TensorPrimitives.ConvertSaturating<float, double>(_chunkSums.AsSpan(offset, part.Length), part.Span);
+        if (!chunk.PooledBefore.IsEmpty)
+            TensorPrimitives.Add(chunk.PooledBefore.Span, part.Span, part.Span);
+        offset += part.Length;
+        return part;
     }
 
     static ReadOnlyMemory<float> Next(float[] buffer, ref int offset, int count)

@@ -125,7 +125,8 @@ internal sealed class FakeModelRunner(ModelShape shape, int slots) : IModelRunne
         {
             Logits = logits,
             LogProbabilities = scores,
-            PooledSums = chunk.PooledLayers.SelectMany(layer => Enumerable.Range(0, shape.EmbeddingSize).Select(i => tokens.Sum(token => (float)(token * (layer + 1)) + i))).ToArray(),
+            PooledSums = chunk.PooledLayers.SelectMany(layer => Enumerable.Range(0, shape.EmbeddingSize).Select(i => tokens.Sum(token => (double)(token * (layer + 1)) + i)))
+                .Zip(chunk.PooledBefore.IsEmpty ? Enumerable.Repeat(0.0, int.MaxValue) : chunk.PooledBefore.ToArray(), (sum, before) => sum + before).ToArray(),
         };
     }
 

@@ -90,7 +90,7 @@ public sealed class ProbeTests
         int layers = Tiny.Config.LayerCount;
         int[] tokens = Array.ConvertAll(data[2].ToArray(), token => (int)token);
         var chunk = new Engine.SequenceChunk { Slot = 0, Start = 0, Tokens = tokens, PooledLayers = [.. Enumerable.Range(0, layers + 1)] };
-        float[] sums = runner.Execute(new Engine.StepPlan([], [chunk]))[0].PooledSums.ToArray();
+        double[] sums = runner.Execute(new Engine.StepPlan([], [chunk]))[0].PooledSums.ToArray();
         float[] given = [.. features.SelectMany(feature => feature[2].data<float>().ToArray())];
         Assert.Equal(sums.Length, given.Length);
         Assert.All(given.Zip(sums), pair => Assert.Equal(pair.Second / tokens.Length, pair.First, 1e-5));

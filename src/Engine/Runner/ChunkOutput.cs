@@ -9,6 +9,8 @@ public readonly record struct ChunkOutput
     /// <summary>Natural log-probability of each target, float32 [tokens of the chunk]; empty unless targets were given.</summary>
     public ReadOnlyMemory<float> LogProbabilities { get; init; }
 
-    /// <summary>Sum of each wanted hidden state over the chunk's positions, float32 [layers wanted × <see cref="ModelShape.EmbeddingSize"/>], row by row.</summary>
-    public ReadOnlyMemory<float> PooledSums { get; init; }
+    /// <summary>
+    /// Sum of each wanted hidden state over the chunk's positions, behind <see cref="SequenceChunk.PooledBefore"/>, float64 [layers wanted × <see cref="ModelShape.EmbeddingSize"/>], row by row.
+    /// </summary>
+    public ReadOnlyMemory<double> PooledSums { get; init; }
 }

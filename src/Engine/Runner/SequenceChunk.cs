@@ -20,6 +20,11 @@ public readonly record struct SequenceChunk()
     /// </summary>
     public ReadOnlyMemory<int> Targets { get; init; }
 
-    /// <summary>Hidden states (0 … <see cref="ModelShape.LayerCount"/>) to sum over the chunk's positions, ascending; empty for none.</summary>
+    /// <summary>Hidden states (0 … <see cref="ModelShape.LayerCount"/>) to sum over positions, ascending; empty for none.</summary>
     public IReadOnlyList<int> PooledLayers { get; init; } = [];
+
+    /// <summary>
+    /// What <see cref="ChunkOutput.PooledSums"/> of the chunk before was, to add to: so sums do not depend on how a sequence is cut into chunks. Empty to begin with 0.
+    /// </summary>
+    public ReadOnlyMemory<double> PooledBefore { get; init; }
 }

@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace IgptCluster.Engine;
 
 /// <summary>A sequence that is read through once: scored behind the start token, or pooled as it is.</summary>
@@ -38,6 +40,7 @@ sealed class EvaluationSequence : Sequence
         Tokens = _inputs.Slice(Computed, tokens),
         Targets = _request.LogProbabilities ? _request.Tokens.Slice(Computed, tokens) : default,
         PooledLayers = _request.PooledLayers,
+        PooledBefore = _sums,
     };
 
     internal override void Start(TimeSpan now)
@@ -68,13 +71,8 @@ sealed class EvaluationSequence : Sequence
 
     protected override bool Take(ChunkOutput output, Sampler sampler, TimeSpan now)
     {
-        ReadOnlySpan<float> sums = output.PooledSums.Span;
-        bool finite = true;
-        for (int i = 0; i < _sums.Length; i++)
-        {
-            _sums[i] += sums[i];
-            finite &= float.IsFinite(sums[i]);
-        }
+        output.PooledSums.Span.CopyTo(_sums);
+        bool finite = TensorPrimitives.IsFiniteAll<double>(_sums);
 
         ReadOnlySpan<float> scores = output.LogProbabilities.Span;
         foreach (float score in scores)

@@ -14,7 +14,7 @@ public sealed class SimulatedModelRunner : IModelRunner
     readonly Action<TimeSpan> _wait;
     readonly float[][] _logits = new float[Rows][];
     readonly float[] _scores;
-    readonly float[] _pooled;
+    readonly double[] _pooled;
     readonly List<ChunkOutput> _outputs = [];
     TimeSpan _overslept;
 
@@ -35,7 +35,7 @@ public sealed class SimulatedModelRunner : IModelRunner
 
         _scores = new float[Shape.PositionCount];
         _scores.AsSpan().Fill(-1);
-        _pooled = new float[(Shape.LayerCount + 1) * Shape.EmbeddingSize];
+        _pooled = new double[(Shape.LayerCount + 1) * Shape.EmbeddingSize];
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
-using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using IgptCluster.Engine;
 
 namespace IgptCluster.Model;
@@ -11,7 +12,7 @@ internal sealed unsafe class CpuOutputs(CpuNetwork network) : IDisposable
     ChunkOutput[] _outputs = [];
     float[] _logits = [];
     float[] _logProbabilities = [];
-    float[] _pooled = [];
+    double[] _pooled = [];
 
     /// <summary>Rows whose logits are wanted: all of a chunk with targets, else the last where wanted.</summary>
     internal int LogitRowCount { get; private set; }
@@ -54,7 +55,7 @@ internal sealed unsafe class CpuOutputs(CpuNetwork network) : IDisposable
             for (int wanted = 0; wanted < chunk.PooledLayers.Count; wanted++)
             {
                 if (chunk.PooledLayers[wanted] == layer)
-                    Sum(index, chunk.Tokens.Length, _pooled.AsSpan(at, network.Shape.EmbeddingSize));
+                    Sum(index, wanted, _pooled.AsSpan(at, network.Shape.EmbeddingSize));
                 at += network.Shape.EmbeddingSize;
             }
         }
@@ -122,19 +123,33 @@ internal sealed unsafe class CpuOutputs(CpuNetwork network) : IDisposable
 
     ReadOnlySpan<float> Logits(int row) => new(_logitRows.Floats + ((long)row * LogitStride), network.Shape.LogitCount);
 
-    void Sum(int index, int count, Span<float> to)
+    // Position by position, behind what was summed before.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    void Sum(int index, int wanted, Span<double> to)
     {
-        to.Clear();
-        for (int row = 0; row < count; row++)
+        SequenceChunk chunk = _rows.Chunks[index];
+        if (chunk.PooledBefore.IsEmpty)
+            to.Clear();
+        else
+            chunk.PooledBefore.Span.Slice(wanted * to.Length, to.Length).CopyTo(to);
+        int whole = to.Length - (to.Length % Vector256<double>.Count);
+        for (int row = 0; row < chunk.Tokens.Length; row++)
         {
-            var values = new ReadOnlySpan<float>(_rows.ResidualRow(_rows.Offset(index) + row), to.Length);
-            TensorPrimitives.Add(to, values, to);
+            float* values = _rows.ResidualRow(_rows.Offset(index) + row);
+            for (int at = 0; at < whole; at += Vector256<double>.Count)
+            {
+                (Vector128<double> lower, Vector128<double> upper) = Vector128.Widen(Vector128.Load(values + at));
+                (Vector256.Create<double>(to[at..]) + Vector256.Create(lower, upper)).CopyTo(to[at..]);
+            }
+
+            for (int at = whole; at < to.Length; at++)
+                to[at] += values[at];
         }
     }
 
-    static void Grow(ref float[] buffer, int count)
+    static void Grow<T>(ref T[] buffer, int count)
     {
         if (buffer.Length < count)
-            buffer = new float[count];
+            buffer = new T[count];
     }
 }

@@ -80,20 +80,26 @@ public sealed class CpuRunnerTests
         using CpuModelRunner parts = model.Runner(weights, cache, slots: 4, threads);
         int[] tokens = Tokens(1, 200, model.Config.VocabSize);
         int[] others = Tokens(2, 256, model.Config.VocabSize);
+        int[] layers = [0, 2, 3];
         float[][] expected = [.. tokens.Select((_, last) => whole.Run(Chunk(0, 0, tokens[..(last + 1)]))[0].Logits.ToArray())];
+        double[] expectedSums = whole.Run(Chunk(0, 0, tokens) with { PooledLayers = layers })[0].PooledSums.ToArray();
+        double[] sums = [];
         var random = new Random(3);
         for (int start = 0, other = 0; start < tokens.Length;)
         {
             int end = Math.Min(tokens.Length, start + random.Next(1, 30));
-            var chunks = new List<SequenceChunk> { Chunk(0, start, tokens[start..end]) };
+            var chunks = new List<SequenceChunk> { Chunk(0, start, tokens[start..end]) with { PooledLayers = layers, PooledBefore = sums } };
             for (int slot = 1; slot < 3 && other + 9 < others.Length; slot++)
                 chunks.Insert(random.Next(2), Chunk(slot, other, others[other..(other + slot)]));
             other += 2;
             int own = chunks.FindIndex(chunk => chunk.Slot == 0);
-            Assert.Equal(expected[end - 1], parts.Run([.. chunks])[own].Logits.ToArray());
+            ChunkOutput output = parts.Run([.. chunks])[own];
+            Assert.Equal(expected[end - 1], output.Logits.ToArray());
+            sums = output.PooledSums.ToArray();
             start = end;
         }
 
+        Assert.Equal(expectedSums, sums);
         ChunkOutput fork = parts.Execute(new StepPlan([new PrefixCopy(0, 3, 101)], [Chunk(3, 101, tokens[101..150])]))[0];
         Assert.Equal(expected[149], fork.Logits.ToArray());
     }

@@ -29,6 +29,9 @@ static class RunnerFeeding
         return [vocabulary - 1, .. Enumerable.Range(1, count - 1).Select(_ => random.Next(vocabulary - 1))];
     }
 
+    public static void AssertClose(ReadOnlySpan<double> expected, ReadOnlySpan<double> actual, string what, float tolerance = 1e-4f) =>
+        AssertClose(Array.ConvertAll(expected.ToArray(), value => (float)value), Array.ConvertAll(actual.ToArray(), value => (float)value), what, tolerance);
+
     public static void AssertClose(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, string what, float tolerance = 1e-4f)
     {
         Assert.Equal(expected.Length, actual.Length);

@@ -21,6 +21,7 @@ public sealed class RunnerRuleTests
         AssertRefused(runner, "as many as the chunk's tokens = 1; given: 2", Chunk(0, 0, 1) with { Targets = Tokens(0, 2, 17) });
         AssertRefused(runner, "number of logits − 1 = 15; given: 16", Chunk(0, 0, 1) with { Targets = Tokens(0, 1, 17) });
         AssertRefused(runner, "ascend within 0 to n_layer = 2; given: 3", Chunk(0, 0, 1) with { PooledLayers = [1, 3] });
+        AssertRefused(runner, "pooled layers' numbers", Chunk(0, 0, 1) with { PooledLayers = [1], PooledBefore = new double[3] });
         AssertRefused(runner, "ascend within 0 to n_layer = 2; given: 1", Chunk(0, 0, 1) with { PooledLayers = [1, 1] });
         Assert.Throws<ArgumentException>(() => runner.Execute(new StepPlan([new PrefixCopy(0, 2, 1)], [])));
         Assert.Throws<ArgumentException>(() => runner.Execute(new StepPlan([new PrefixCopy(0, 1, 17)], [])));

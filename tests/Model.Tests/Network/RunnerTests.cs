@@ -175,11 +175,13 @@ public sealed class RunnerTests
                 Tensor hidden = stack(dense.Forward(new ImageGptInput { TokenIds = ids, WantsHiddenStates = true }).HiddenStates).squeeze(1); // [L + 1, T, E]
                 int[] layers = [.. Enumerable.Range(0, dense.Config.LayerCount + 1)];
                 int half = tokens.Length / 2;
+                double[] before = [];
                 foreach (var (start, end) in new[] { (0, half), (half, tokens.Length) })
                 {
-                    SequenceChunk chunk = Chunk(1, start, tokens[start..end]) with { WantsLogits = false, PooledLayers = layers };
-                    float[] expected = hidden.narrow(1, start, end - start).sum(1).flatten().data<float>().ToArray();
-                    AssertClose(expected, runner.Run(chunk)[0].PooledSums.Span, $"{model} pooled sums of {start} to {end}");
+                    SequenceChunk chunk = Chunk(1, start, tokens[start..end]) with { WantsLogits = false, PooledLayers = layers, PooledBefore = before };
+                    double[] expected = hidden.narrow(1, 0, end).to_type(ScalarType.Float64).sum(1).flatten().data<double>().ToArray();
+                    before = runner.Run(chunk)[0].PooledSums.ToArray();
+                    AssertClose(expected, before, $"{model} pooled sums of 0 to {end}");
                 }
             }
         }
