@@ -72,7 +72,7 @@ sealed class EvaluationSequence : Sequence
     protected override bool Take(ChunkOutput output, Sampler sampler, TimeSpan now)
     {
         output.PooledSums.Span.CopyTo(_sums);
-        bool finite = TensorPrimitives.IsFiniteAll<double>(_sums);
+        bool finite = _sums.Length == 0 || TensorPrimitives.IsFiniteAll<double>(_sums); // of no numbers it says false
 
         ReadOnlySpan<float> scores = output.LogProbabilities.Span;
         foreach (float score in scores)
