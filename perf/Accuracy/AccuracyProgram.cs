@@ -46,7 +46,7 @@ internal static class AccuracyProgram
             (ScalarType.Float32, ScalarType.Float32), (ScalarType.Float32, ScalarType.BFloat16), (ScalarType.Float32, ScalarType.Int8), (ScalarType.BFloat16, ScalarType.BFloat16),
             (ScalarType.BFloat16, ScalarType.Int8), (ScalarType.Int8, ScalarType.BFloat16), (ScalarType.Int8, ScalarType.Int8),
         ];
-        foreach ((ScalarType weights, ScalarType cache) in own.Where(_ => CpuNetwork.Fits(checkpoint.Config)))
+        foreach ((ScalarType weights, ScalarType cache) in CpuNetwork.Fits(checkpoint.Config) ? own : [])
         {
             var network = new CpuNetwork(checkpoint.Config, checkpoint.Architecture, weights, checkpoint);
             var runner = new CpuModelRunner(network, new CpuRunnerOptions { Slots = images.Length, KeyValueType = cache });

@@ -79,7 +79,7 @@ internal sealed record MachineLimits(int Threads, double ReadBytesPerSecond, dou
         Tensor left = randn(rows, side).to_type(dtype).to(new Device(device));
         Tensor right = randn(side, side).to_type(dtype).to(new Device(device));
         Tensor result = empty(rows, side, dtype: dtype, device: new Device(device));
-        left[..SlowRows].matmul(right);
+        left[..SlowRows].matmul(right); // to warm up
         Finish(device);
         var watch = Stopwatch.StartNew();
         left[..SlowRows].matmul(right);

@@ -12,7 +12,6 @@ internal static class TileCode256
 {
     internal const int MaxRows = 6;
 
-    const int RowsOfBase = 3;
     const int Bytes = 32; // of a vector
     const int VectorsOfLane = TileKernel.Columns * sizeof(float) / Bytes;
     const int RowsOfWhole = 2;
@@ -32,8 +31,7 @@ internal static class TileCode256
         if (LinesOf(fetch) > 0)
             code.mov(r11, __[rsp + StackOfCaller]);
         int vectors = rows <= RowsOfWhole ? VectorsOfLane : VectorsOfLane / 2;
-        code.lea(r10, rdi + (rsi * 2));
-        code.add(r10, rsi);
+        TileRowAddresses.Prepare(code, rows);
         code.mov(rax, rcx);
         for (int first = 0; first < VectorsOfLane; first += vectors)
         {
@@ -55,8 +53,7 @@ internal static class TileCode256
     static void Rewind(Assembler code, Tile tile)
     {
         code.imul(rcx, rax, tile.LaneBytes);
-        code.sub(rdi, rcx);
-        code.sub(r10, rcx);
+        TileRowAddresses.Subtract(code, tile.Rows, rcx);
         code.imul(rcx, rax, TileKernel.Columns * sizeof(float));
         code.sub(rdx, rcx);
         code.mov(rcx, rax);
@@ -93,9 +90,7 @@ internal static class TileCode256
 
         if (lines > 0)
             code.add(r11, lines * Line);
-
-        code.add(rdi, TileKernel.LaneStep * tile.LaneBytes);
-        code.add(r10, TileKernel.LaneStep * tile.LaneBytes);
+        TileRowAddresses.Add(code, tile.Rows, TileKernel.LaneStep * tile.LaneBytes);
         code.add(rdx, TileKernel.LaneStep * TileKernel.Columns * sizeof(float));
         code.sub(rcx, TileKernel.LaneStep);
         code.jnz(next);
@@ -109,7 +104,7 @@ internal static class TileCode256
             code.vmovups(tile.Panel(vector), tile.InPanel(lane, vector));
         for (int row = 0; row < tile.Rows; row++)
         {
-            code.vbroadcastss(Row, tile.InRow(lane, row));
+            code.vbroadcastss(Row, TileRowAddresses.Of(row, lane * tile.LaneBytes));
             for (int vector = 0; vector < tile.Vectors; vector++)
                 code.vfmadd231ps(tile.Sum(row, vector), tile.Panel(vector), Row);
         }
@@ -134,7 +129,7 @@ internal static class TileCode256
 
             for (int row = 0; row < tile.Rows; row++)
             {
-                code.vbroadcastss(Row, tile.InRow(lane, row) + (odd * sizeof(float)));
+                code.vbroadcastss(Row, TileRowAddresses.Of(row, (lane * tile.LaneBytes) + (odd * sizeof(float))));
                 for (int vector = 0; vector < tile.Vectors; vector++)
                     code.vfmadd231ps(tile.Sum(row, vector), tile.Panel(vector), Row);
             }
@@ -155,7 +150,7 @@ internal static class TileCode256
 
             for (int row = 0; row < tile.Rows; row++)
             {
-                code.vbroadcastss(Row, tile.InRow(lane, row) + (odd * sizeof(int)));
+                code.vbroadcastss(Row, TileRowAddresses.Of(row, (lane * tile.LaneBytes) + (odd * sizeof(int))));
                 for (int vector = 0; vector < tile.Vectors; vector++)
                 {
                     code.vpmaddwd(Work, tile.Panel(vector), Row);
@@ -176,13 +171,6 @@ internal static class TileCode256
 
         // Bytes of a lane in a row.
         internal int LaneBytes => sizeof(float) * TileKernel.PerLane(Type) / TileKernel.PerLane(TileKernel.RowType(Type));
-
-        internal AssemblerMemoryOperand InRow(int lane, int row)
-        {
-            AssemblerRegister64 first = row < RowsOfBase ? rdi : r10;
-            int offset = lane * LaneBytes;
-            return (row % RowsOfBase) switch { 0 => __[first + offset], 1 => __[first + rsi + offset], _ => __[first + (rsi * 2) + offset] };
-        }
 
         static AssemblerRegisterYMM Register(int number) => new(Iced.Intel.Register.YMM0 + number);
     }

@@ -12,33 +12,25 @@ internal static class TileCode512
 {
     internal const int MaxRows = 12;
 
-    const int RowsOfBase = 3;
     const int LinesOfLane = TileKernel.Columns * sizeof(float) / 64;
     const int Ahead = 8192; // bytes
 
     // By the System V calling convention a, its stride, panel, lanes, c and its stride come in rdi, rsi, rdx, rcx, r8 and r9.
     internal static void Generate(Assembler code, TileType type, int rows, bool fetches)
     {
-        AssemblerRegister64[] bases = [rdi, r10, r11, rax];
-        for (int at = 1; at * RowsOfBase < rows; at++)
-        {
-            code.lea(bases[at], bases[at - 1] + (rsi * 2));
-            code.add(bases[at], rsi);
-        }
-
+        TileRowAddresses.Prepare(code, rows);
         for (int sum = 0; sum < rows * 2; sum++)
             code.vpxord(Register(sum), Register(sum), Register(sum));
         Label next = code.CreateLabel();
         code.Label(ref next);
         for (int lane = 0; lane < TileKernel.LaneStep; lane++)
         {
-            MultiplyLane(code, type, rows, lane, bases);
+            MultiplyLane(code, type, rows, lane);
             for (int line = 0; line < LinesOfLane && fetches; line++)
                 code.prefetcht1(__[rdx + (Ahead + (((lane * LinesOfLane) + line) * Vector512<byte>.Count))]);
         }
 
-        for (int at = 0; at * RowsOfBase < rows; at++)
-            code.add(bases[at], TileKernel.LaneStep * sizeof(float));
+        TileRowAddresses.Add(code, rows, TileKernel.LaneStep * sizeof(float));
         code.add(rdx, TileKernel.LaneStep * TileKernel.Columns * sizeof(float));
         code.sub(rcx, TileKernel.LaneStep);
         code.jnz(next);
@@ -51,7 +43,7 @@ internal static class TileCode512
     }
 
     // Adds the products of one lane of every row to its sums.
-    static void MultiplyLane(Assembler code, TileType type, int rows, int lane, AssemblerRegister64[] bases)
+    static void MultiplyLane(Assembler code, TileType type, int rows, int lane)
     {
         AssemblerRegisterZMM[] panel = [zmm24, zmm25];
         for (int half = 0; half < panel.Length; half++)
@@ -60,9 +52,7 @@ internal static class TileCode512
         for (int row = 0; row < rows; row++)
         {
             AssemblerRegisterZMM number = spare[row % spare.Length];
-            AssemblerRegister64 first = bases[row / RowsOfBase];
-            int offset = lane * sizeof(float);
-            code.vbroadcastss(number, (row % RowsOfBase) switch { 0 => __[first + offset], 1 => __[first + rsi + offset], _ => __[first + (rsi * 2) + offset] });
+            code.vbroadcastss(number, TileRowAddresses.Of(row, lane * sizeof(float)));
             for (int half = 0; half < panel.Length; half++)
             {
                 AssemblerRegisterZMM sum = Register((row * 2) + half);

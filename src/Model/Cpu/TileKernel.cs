@@ -80,14 +80,10 @@ internal static unsafe class TileKernel
     /// <param name="tiles">How many tiles.</param>
     internal static TileFetch FetchBeside(int tiles) => IsWide ? TileFetch.Ahead : tiles switch { 1 => TileFetch.FourLines, 2 or 3 => TileFetch.TwoLines, _ => TileFetch.OneLine };
 
-    /// <summary>How much of it one tile brings.</summary>
+    /// <summary>How much of it one tile brings; 0 where that needs no place.</summary>
     /// <param name="fetch">How.</param>
     /// <param name="lanes">Lanes of a panel.</param>
-    internal static nint BytesOf(TileFetch fetch, int lanes) => fetch switch
-    {
-        TileFetch.FourLines or TileFetch.TwoLines or TileFetch.OneLine => TileCode256.BytesOf(fetch, lanes),
-        _ => 0,
-    };
+    internal static nint BytesOf(TileFetch fetch, int lanes) => TileCode256.BytesOf(fetch, lanes);
 
     static byte[] Generate(TileType type, int rows, TileFetch fetch)
     {
