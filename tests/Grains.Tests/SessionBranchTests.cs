@@ -85,16 +85,15 @@ public sealed class SessionBranchTests : IDisposable
         await MakeAsync(session, 20);
         var branch = new SessionBranch { Position = 10, Operation = "once" };
         await session.RewindAsync(branch);
-
-        // The step that waits is still of the old story.
-        _steps.Release();
-        await MakeAsync(session, 13);
-        Assert.Equal((1, Prompt.Length + 20), (await session.RewindAsync(branch)) is var again ? (again.Rewinds, again.Position) : default);
+        _steps.Release(1000);
+        Assert.Equal(Undisturbed, (await ReadAsync(session, Prompt.Length)).Tokens);
+        SessionDescription again = await session.RewindAsync(branch);
+        Assert.Equal((1, Prompt.Length + Undisturbed.Length, SessionEnd.Completed), (again.Rewinds, again.Position, again.Result?.End));
 
         // The store remembers it as well.
         await LoseAsync(session);
-        Assert.Equal(1, (await session.RewindAsync(branch)).Rewinds);
-        _steps.Release(1000);
+        again = await session.RewindAsync(branch);
+        Assert.Equal((1, Prompt.Length + Undisturbed.Length, SessionEnd.Completed), (again.Rewinds, again.Position, again.Result?.End));
     }
 
     [Fact]
