@@ -1,7 +1,10 @@
 using System.IO.Hashing;
+using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
+using Vector = System.Numerics.Vector;
 
 namespace IgptCluster.Model;
 
@@ -9,6 +12,7 @@ namespace IgptCluster.Model;
 public sealed class CheckpointTensor
 {
     const int Piece = 1 << 24;
+    const int NearPiece = 1 << 14; // bytes that stay in the nearest cache between two ways through them
 
     readonly IWeightBytes _bytes;
     readonly long _start;
@@ -131,10 +135,14 @@ public sealed class CheckpointTensor
         }
 
         ReadOnlySpan<byte> bytes = _bytes.Read((_start + start) * sizeof(float), room.Length * sizeof(float));
-        HashOnTheWay(start * sizeof(float), bytes);
-        ReadOnlySpan<float> values = MemoryMarshal.Cast<byte, float>(bytes);
-        RequireFinite(values);
-        return values;
+        for (int at = 0; at < bytes.Length; at += NearPiece)
+        {
+            ReadOnlySpan<byte> part = bytes.Slice(at, Math.Min(NearPiece, bytes.Length - at));
+            HashOnTheWay((start * sizeof(float)) + at, part);
+            RequireFinite(MemoryMarshal.Cast<byte, float>(part));
+        }
+
+        return MemoryMarshal.Cast<byte, float>(bytes);
     }
 
     /// <summary>The XXH128 over name, type, shape and values.</summary>
@@ -178,10 +186,34 @@ public sealed class CheckpointTensor
 
     void RequireFinite(ReadOnlySpan<float> values)
     {
-        if (!TensorPrimitives.IsFiniteAll(values))
+        if (!AreFinite(values))
         {
             throw NotFinite();
         }
+    }
+
+    // Without their signs, as whole numbers, those that are finite are the smaller ones. TensorPrimitives.IsFiniteAll takes twice as long, as long as the hash.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static bool AreFinite(ReadOnlySpan<float> values)
+    {
+        const int infinity = 0x7F800000;
+        ReadOnlySpan<Vector<int>> vectors = MemoryMarshal.Cast<float, Vector<int>>(values);
+        var magnitude = new Vector<int>(int.MaxValue);
+        (Vector<int> even, Vector<int> odd) = (Vector<int>.Zero, Vector<int>.Zero);
+        int at = 0;
+        for (; at < vectors.Length - 1; at += 2)
+        {
+            even = Vector.Max(even, vectors[at] & magnitude);
+            odd = Vector.Max(odd, vectors[at + 1] & magnitude);
+        }
+
+        bool rest = true;
+        foreach (float value in values[(at * Vector<int>.Count)..])
+        {
+            rest &= float.IsFinite(value);
+        }
+
+        return rest && Vector.LessThanAll(Vector.Max(even, odd), new Vector<int>(infinity));
     }
 
     void Widen(ReadOnlySpan<byte> from, Span<float> to)
@@ -225,7 +257,7 @@ public sealed class CheckpointTensor
 
     unsafe void CopyTo(Tensor target)
     {
-        byte* start = (byte*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref System.Runtime.InteropServices.MemoryMarshal.GetReference(target.bytes));
+        byte* start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(target.bytes));
         ForEachPiece((at, piece) => piece.CopyTo(new Span<byte>(start + at, piece.Length)));
     }
 

@@ -6,7 +6,7 @@ namespace IgptCluster.Model;
 sealed unsafe class MappedFile : IDisposable
 {
     readonly MemoryMappedFile? _map;
-    readonly MemoryMappedViewAccessor? _view;
+    MemoryMappedViewAccessor? _view;
     readonly byte* _start;
 
     internal MappedFile(string path)
@@ -41,10 +41,11 @@ sealed unsafe class MappedFile : IDisposable
 
     public void Dispose()
     {
-        if (_view is not null)
+        if (_view is { } view)
         {
-            _view.SafeMemoryMappedViewHandle.ReleasePointer();
-            _view.Dispose();
+            _view = null;
+            view.SafeMemoryMappedViewHandle.ReleasePointer();
+            view.Dispose();
             _map!.Dispose();
         }
     }

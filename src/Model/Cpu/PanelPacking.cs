@@ -1,6 +1,9 @@
+using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Vector = System.Numerics.Vector;
 
 namespace IgptCluster.Model;
 
@@ -11,7 +14,7 @@ namespace IgptCluster.Model;
 internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource source, string name)
 {
     const int Columns = TileKernel.Columns;
-    const int Vector = 16; // numbers of a vector
+    const int VectorWidth = 16; // numbers of a vector
     const int RowsAtOnce = 32; // inputs; full lanes of every type
 
     readonly int _paddedInputs = matrix.Lanes * TileKernel.PerLane(matrix.Type);
@@ -44,6 +47,11 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
         int inputs = matrix.Inputs;
         float[] row = new float[inputs];
         float[] columns = new float[_paddedInputs * Columns];
+        if (matrix.Type == TileType.Int8)
+        {
+            new Span<float>(matrix.Scales, matrix.PaddedOutputs).Clear();
+        }
+
         for (int panel = 0; panel < matrix.PanelCount; panel++)
         {
             Array.Clear(columns);
@@ -84,24 +92,29 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
         return rows;
     }
 
-    // The largest number of each output becomes 127.
+    // The largest number of each output becomes 127. Without their signs finite numbers are in the order of the whole numbers that have their bits.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)] // run once, and long
     void FindScales(float[] rows)
     {
         int width = matrix.PaddedOutputs;
         var scales = new Span<float>(matrix.Scales, width);
         scales.Clear();
+        Span<Vector<int>> largest = MemoryMarshal.Cast<float, Vector<int>>(scales);
+        var magnitude = new Vector<int>(int.MaxValue);
         for (int first = 0; first < matrix.Inputs; first += RowsAtOnce)
         {
             int count = Math.Min(RowsAtOnce, matrix.Inputs - first);
             ReadOnlySpan<float> read = Read(first, count, rows);
             for (int row = 0; row < count; row++)
             {
-                TensorPrimitives.MaxMagnitude(scales, read.Slice(row * width, width), scales);
+                ReadOnlySpan<Vector<int>> numbers = MemoryMarshal.Cast<float, Vector<int>>(read.Slice(row * width, width));
+                for (int at = 0; at < largest.Length; at++)
+                {
+                    largest[at] = Vector.Max(largest[at], numbers[at] & magnitude);
+                }
             }
         }
 
-        TensorPrimitives.Abs(scales, scales);
         TensorPrimitives.Divide(scales, sbyte.MaxValue, scales);
     }
 
@@ -120,7 +133,7 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
         {
             for (int lane = 0; lane < count / perLane; lane++)
             {
-                for (int half = 0; half < Columns; half += Vector)
+                for (int half = 0; half < Columns; half += VectorWidth)
                 {
                     float* at = from + ((long)lane * perLane * stride) + half;
                     Lane(at, stride, panel, half).Store(to + (lane * Columns) + half);
@@ -145,8 +158,8 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
         }
     }
 
-    // A scale of 0 has zeros only: what is not a number becomes 0.
+    // A scale of 0 has zeros only: what is not a number becomes the least whole one, whose last byte is 0.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector512<uint> Byte(float* at, Vector512<float> scale) =>
-        (Vector512.ConvertToInt32(Vector512.Round(Vector512.Load(at) / scale)) + Vector512.Create(TileKernel.ZeroByte)).AsUInt32() & Vector512.Create((uint)byte.MaxValue);
+        (Vector512.ConvertToInt32Native(Vector512.Round(Vector512.Load(at) / scale)) + Vector512.Create(TileKernel.ZeroByte)).AsUInt32() & Vector512.Create((uint)byte.MaxValue);
 }
