@@ -130,7 +130,7 @@ public sealed class DeploymentTests
         (int[] tokens, SessionResult? result) = await ReadAsync(session, Prompt.Length);
         Assert.Equal(Undisturbed, tokens);
         Assert.InRange(result!.Timings.Resumptions, 1, 2);
-        await EmptyAsync(cluster, replicas[0].SiloAddress);
+        await UntilEmptyAsync(cluster, replicas[0].SiloAddress);
         Assert.Equal(replicas[1].Silo, Assert.Single(await cluster.ReadyAsync("toy", 1)).Silo);
     }
 
@@ -151,7 +151,7 @@ public sealed class DeploymentTests
         await drained;
         (int[] tokens, _) = await ReadAsync(session, Prompt.Length);
         Assert.Equal(Undisturbed, tokens);
-        await EmptyAsync(cluster, its.ToParsableString());
+        await UntilEmptyAsync(cluster, its.ToParsableString());
     }
 
     [Fact]
@@ -167,7 +167,7 @@ public sealed class DeploymentTests
     }
 
     // Who has not heard of the draining yet may call a replica where it was: for as long as it takes to refuse that, it is counted there.
-    static Task EmptyAsync(TestCluster cluster, string silo) => TestCluster.UntilAsync("nothing is left there", async () => await HereAsync(cluster, silo) == "");
+    static Task UntilEmptyAsync(TestCluster cluster, string silo) => TestCluster.UntilAsync("nothing is left there", async () => await HereAsync(cluster, silo) == "");
 
     /// <summary>The product's grains on a silo, without the silo's own.</summary>
     static async Task<string> HereAsync(TestCluster cluster, string silo)

@@ -192,7 +192,7 @@ public sealed class CheckpointTensor
         }
     }
 
-    // Without their signs, as whole numbers, those that are finite are the smaller ones. TensorPrimitives.IsFiniteAll takes twice as long, as long as the hash.
+    // Without their signs, as whole numbers, those that are finite are the smaller ones. TensorPrimitives.IsFiniteAll takes twice as long.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static bool AreFinite(ReadOnlySpan<float> values)
     {

@@ -6,8 +6,8 @@ namespace IgptCluster.Model;
 sealed unsafe class MappedFile : IDisposable
 {
     readonly MemoryMappedFile? _map;
-    MemoryMappedViewAccessor? _view;
     readonly byte* _start;
+    MemoryMappedViewAccessor? _view; // null once it is disposed, and of an empty file
 
     internal MappedFile(string path)
     {

@@ -32,7 +32,10 @@ internal sealed unsafe class PanelMatrix(TileType type, LinearShape shape) : Net
     /// <summary>What a byte counts, for each output; there with bytes only, behind the bias.</summary>
     internal float* Scales => Bias + PaddedOutputs;
 
-    internal override long Bytes => (PanelCount * PanelBytes) + ((long)PaddedOutputs * sizeof(float) * (type == TileType.Int8 ? 2 : 1));
+    internal override long Bytes => (PanelCount * PanelBytes) + ((long)OutputNumbers * sizeof(float));
+
+    // Biases, and scales if there are any.
+    int OutputNumbers => PaddedOutputs * (type == TileType.Int8 ? 2 : 1);
 
     long PanelBytes => (long)Lanes * TileKernel.Columns * sizeof(float);
 
@@ -40,11 +43,10 @@ internal sealed unsafe class PanelMatrix(TileType type, LinearShape shape) : Net
 
     internal override void Load(IWeightSource source)
     {
-        var bias = new Span<float>(Bias, PaddedOutputs);
-        bias.Clear();
+        new Span<float>(Bias, OutputNumbers).Clear();
         if (shape.Bias is { } name)
         {
-            source.Read(name, 0, bias[..Outputs]);
+            source.Read(name, 0, new Span<float>(Bias, Outputs));
         }
 
         if (shape.InputsFirst)

@@ -47,11 +47,6 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
         int inputs = matrix.Inputs;
         float[] row = new float[inputs];
         float[] columns = new float[_paddedInputs * Columns];
-        if (matrix.Type == TileType.Int8)
-        {
-            new Span<float>(matrix.Scales, matrix.PaddedOutputs).Clear();
-        }
-
         for (int panel = 0; panel < matrix.PanelCount; panel++)
         {
             Array.Clear(columns);
@@ -98,7 +93,6 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
     {
         int width = matrix.PaddedOutputs;
         var scales = new Span<float>(matrix.Scales, width);
-        scales.Clear();
         Span<Vector<int>> largest = MemoryMarshal.Cast<float, Vector<int>>(scales);
         var magnitude = new Vector<int>(int.MaxValue);
         for (int first = 0; first < matrix.Inputs; first += RowsAtOnce)

@@ -53,6 +53,9 @@ public sealed class CheckpointWriterTests : IDisposable
         IEnumerable<string> stored = Directory.EnumerateFiles(_folder, "*.safetensors").SelectMany(file => new GoldenTensors(file).Names);
         Assert.Contains($"{prefix}h.1.mlp.c_fc.weight", stored);
         Assert.Empty(Directory.EnumerateFiles(_folder, "*.tmp"));
+
+        // Closing it twice is closing it.
+        opened.Dispose();
     }
 
     [Fact]
