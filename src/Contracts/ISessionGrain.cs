@@ -7,22 +7,32 @@ namespace IgptCluster.Contracts;
 [Alias("igpt.ISessionGrain")]
 public interface ISessionGrain : IGrainWithStringKey
 {
-    /// <summary>Starts the generation on a replica. Calling again with the same spec changes nothing.</summary>
+    /// <summary>Starts the generation on a replica. Calling again with the same spec changes nothing, except that the session is the later caller's from then on.</summary>
     /// <param name="spec">What to generate.</param>
     /// <param name="replica">The replica to run on.</param>
+    /// <param name="attempt">Names the caller's attempt, which <see cref="WithdrawAsync"/> can take back.</param>
     /// <returns>False if it had been started before.</returns>
     /// <exception cref="IgptException">
     /// Overloaded, NoReplica, Draining, StoreUnavailable: nothing was started; InvalidArgument, Unsupported: nothing can be, for instance because the session
     /// was started with another spec.
     /// </exception>
     [Alias("start")]
-    Task<bool> StartAsync(GenerationSpec spec, ReplicaId replica);
+    Task<bool> StartAsync(GenerationSpec spec, ReplicaId replica, Guid attempt = default);
 
     /// <summary>Starts it as another's fork. Calling again changes nothing.</summary>
     /// <param name="origin">What it begins with.</param>
+    /// <param name="attempt">As for <see cref="StartAsync"/>.</param>
     /// <exception cref="IgptException">As <see cref="StartAsync"/>.</exception>
     [Alias("start-fork")]
-    Task<SessionDescription> StartForkAsync(SessionOrigin origin);
+    Task<SessionDescription> StartForkAsync(SessionOrigin origin, Guid attempt = default);
+
+    /// <summary>
+    /// Takes back an attempt to start the session whose caller has been told that it failed: nothing of the session stays, in the store neither. Changes nothing if a later attempt has
+    /// joined the session, or somebody watches it.
+    /// </summary>
+    /// <param name="attempt">The attempt.</param>
+    [Alias("withdraw")]
+    Task WithdrawAsync(Guid attempt);
 
     /// <summary>What the session is doing.</summary>
     /// <exception cref="IgptException">SessionNotFound.</exception>
@@ -43,9 +53,10 @@ public interface ISessionGrain : IGrainWithStringKey
     /// <summary>Starts another session that shares this one's beginning. The same child id gives the same session.</summary>
     /// <param name="child">The new session's id.</param>
     /// <param name="branch">Where and how it differs.</param>
+    /// <param name="attempt">As for <see cref="StartAsync"/>, of the new session.</param>
     /// <exception cref="IgptException">SessionNotFound, InvalidArgument, and as <see cref="StartAsync"/>.</exception>
     [Alias("fork")]
-    Task<SessionDescription> ForkAsync(SessionId child, SessionBranch branch);
+    Task<SessionDescription> ForkAsync(SessionId child, SessionBranch branch, Guid attempt = default);
 
     /// <summary>Drops the tokens from a position on and goes on from there, also after the end. Its readers' enumerations end with SessionRewound.</summary>
     /// <param name="branch">Where, and how it goes on.</param>

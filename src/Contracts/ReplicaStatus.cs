@@ -67,4 +67,8 @@ public sealed record ReplicaStatus
     /// <summary>Which version it was told to load (<see cref="ModelDeployment.Revision"/>).</summary>
     [Id(15)]
     public long Revision { get; init; }
+
+    /// <summary>Most sequences that it takes at a time, those that run and those that wait; 0 while loading.</summary>
+    [Id(16)]
+    public int Capacity { get; init; }
 }

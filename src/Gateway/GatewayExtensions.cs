@@ -28,6 +28,7 @@ public static class GatewayExtensions
         services.AddSingleton<ReplicaCalls>();
         services.AddSingleton<ImageReader>();
         services.AddSingleton<GenerationPlanner>();
+        services.AddSingleton<SessionStarts>();
         services.AddSingleton<GenerationRelay>();
         int maxRequestBytes = builder.Configuration.Read<GatewayOptions>("Igpt:Gateway").MaxRequestBytes;
         services.AddGrpc(options =>

@@ -10,7 +10,7 @@ namespace IgptCluster.Gateway.Services;
 
 /// <summary>Classify, embed, score, generate.</summary>
 internal sealed class ImageGptService(
-    ModelDirectory models, ReplicaCalls replicas, ImageReader reader, GenerationPlanner planner, GenerationRelay relay, IGrainFactory grains) : ImageGpt.ImageGptBase
+    ModelDirectory models, ReplicaCalls replicas, ImageReader reader, GenerationPlanner planner, SessionStarts starts, GenerationRelay relay, IGrainFactory grains) : ImageGpt.ImageGptBase
 {
     const uint DefaultTopK = 5;
 
@@ -64,7 +64,7 @@ internal sealed class ImageGptService(
         ServedModel model = await models.GetAsync(request.Model);
         GenerationSpec[] specs = await planner.PlanAsync(model, request, Caller.Of(context), context.CancellationToken);
         SessionId[] ids = Array.ConvertAll(specs, spec => SessionIds.Of(request.OperationId, spec.Sample));
-        await StartAllAsync(ids, specs, isRepeatable: request.OperationId.Length > 0, context.CancellationToken);
+        await starts.StartAllAsync(ids, specs, context.CancellationToken);
         try
         {
             RelayedSession[] sessions = [.. ids.Zip(specs, (id, spec) => new RelayedSession(id, new EventSource(model, id, spec, stream, spec.Prompt.Length)))];
@@ -74,29 +74,6 @@ internal sealed class ImageGptService(
         {
             bool pause = context.CancellationToken.IsCancellationRequested && context.Deadline <= DateTime.UtcNow + DeadlineTolerance;
             await Task.WhenAll(ids.Select(id => Session(id).AbandonAsync(pause))).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            throw;
-        }
-    }
-
-    /// <summary>
-    /// All or none. Where the call has an operation id, those that were started stay: it comes again, perhaps through another gateway meanwhile, and must find none that has ended. One that nobody
-    /// comes for expires.
-    /// </summary>
-    async Task StartAllAsync(SessionId[] ids, GenerationSpec[] specs, bool isRepeatable, CancellationToken cancellationToken)
-    {
-        bool[] isNew = new bool[ids.Length];
-        try
-        {
-            await replicas.CallAsync(
-                specs[0].Model,
-                replica => Task.WhenAll(ids.Select(async (id, i) => isNew[i] |= await Session(id).StartAsync(specs[i], replica))),
-                cancellationToken);
-        }
-        catch when (!isRepeatable)
-        {
-            // Some may never have started, or be gone already.
-            Task ended = Task.WhenAll(ids.Where((_, i) => isNew[i]).Select(id => Session(id).CancelAsync()));
-            await ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw;
         }
     }

@@ -12,7 +12,7 @@ using SessionState = IgptCluster.Protocol.V1.SessionState;
 namespace IgptCluster.Gateway.Services;
 
 /// <summary>Long-running generations: look up, watch, branch off, steer, end.</summary>
-internal sealed class SessionsService(IGrainFactory grains, ModelDirectory models, GenerationRelay relay, SessionCatalog catalog) : Protocol.V1.Sessions.SessionsBase
+internal sealed class SessionsService(IGrainFactory grains, ModelDirectory models, GenerationRelay relay, SessionStarts starts, SessionCatalog catalog) : Protocol.V1.Sessions.SessionsBase
 {
     const uint DefaultLimit = 1000;
     const uint MostSessions = 10_000;
@@ -53,13 +53,12 @@ internal sealed class SessionsService(IGrainFactory grains, ModelDirectory model
 
     public override async Task<Session> Fork(ForkSessionRequest request, ServerCallContext context)
     {
-        ISessionGrain parent = Find(request.SessionId);
-        SessionDescription session = await parent.GetAsync();
+        SessionDescription session = await Find(request.SessionId).GetAsync();
         SamplingChange sampling = GenerationFields.Sampling(request.Sampling);
         SessionBranch branch = await BranchAsync(
             session, request.AtPosition == 0 ? session.Position : (int)Math.Min(request.AtPosition, int.MaxValue), request.Forced, request.OperationId);
         sampling = sampling with { Seed = sampling.Seed ?? BitConverter.ToUInt64(System.Security.Cryptography.RandomNumberGenerator.GetBytes(sizeof(ulong))) };
-        return (await parent.ForkAsync(SessionIds.OfFork(session.Id, request.OperationId), branch with { Sampling = sampling })).ToMessage();
+        return (await starts.ForkAsync(session.Id, SessionIds.OfFork(session.Id, request.OperationId), branch with { Sampling = sampling })).ToMessage();
     }
 
     public override async Task<Session> Rewind(RewindSessionRequest request, ServerCallContext context)

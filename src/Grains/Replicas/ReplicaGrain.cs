@@ -104,6 +104,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             Waiting = load.Waiting,
             TokensPerSecond = load.TokensPerSecond,
             Revision = _revision,
+            Capacity = engine.Loop.Capacity,
         });
     }
 

@@ -11,6 +11,9 @@ internal sealed partial class SessionGrain
     [LoggerMessage(1208, LogLevel.Information, "Session {Session} rewound to position {Position}")]
     partial void LogRewound(SessionId session, int position);
 
+    [LoggerMessage(1213, LogLevel.Debug, "Session {Session} is withdrawn: its start has failed for its caller")]
+    partial void LogWithdrawn(SessionId session);
+
     [LoggerMessage(1209, LogLevel.Information, "Session {Session} deleted")]
     partial void LogDeleted(SessionId session);
 }

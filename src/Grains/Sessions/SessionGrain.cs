@@ -43,34 +43,43 @@ internal sealed partial class SessionGrain(
 
     public void OnRehydrate(IRehydrationContext rehydrationContext) => rehydrationContext.TryGetValue(Handed, out _handed);
 
-    public async Task<bool> StartAsync(GenerationSpec spec, ReplicaId replica)
+    public async Task<bool> StartAsync(GenerationSpec spec, ReplicaId replica, Guid attempt = default)
     {
         if (_life.Known is { } known)
         {
-            return known.Spec.IsSameAs(spec) ? await _life.JoinStartAsync() : throw new IgptException(
+            return known.Spec.IsSameAs(spec) ? await _life.JoinStartAsync(attempt) : throw new IgptException(
                 IgptErrorCode.InvalidArgument, "operation_id: the first call with this id asked for something else: use an id once")
             {
                 Field = "operation_id",
             };
         }
 
-        await _life.BeginAsync(new SessionStory(spec, time.GetUtcNow()), run => run.StartAsync(replica));
+        await _life.BeginAsync(new SessionStory(spec, time.GetUtcNow(), attempt), run => run.StartAsync(replica));
         return true;
     }
 
-    public async Task<SessionDescription> StartForkAsync(SessionOrigin origin)
+    public async Task<SessionDescription> StartForkAsync(SessionOrigin origin, Guid attempt = default)
     {
         if (_life.Known is not null)
         {
-            await _life.JoinStartAsync();
+            await _life.JoinStartAsync(attempt);
         }
         else
         {
-            var story = new SessionRecord { Spec = origin.Spec, Created = time.GetUtcNow(), Parent = origin.Parent, Tokens = SessionRecord.Pack(origin.Tokens) };
+            var story = new SessionRecord { Spec = origin.Spec, Created = time.GetUtcNow(), Parent = origin.Parent, Tokens = SessionRecord.Pack(origin.Tokens), Attempt = attempt };
             await _life.BeginAsync(new SessionStory(story), run => StartBesideAsync(run, origin.Replica));
         }
 
         return Describe();
+    }
+
+    public async Task WithdrawAsync(Guid attempt)
+    {
+        if (_life.Known is { } story && story.Attempt == attempt && _life.Retention.Viewers == 0)
+        {
+            LogWithdrawn(Id);
+            await _life.WithdrawAsync();
+        }
     }
 
     public Task<SessionDescription> GetAsync() => Task.FromResult(Describe());
@@ -114,12 +123,12 @@ internal sealed partial class SessionGrain(
         }
     }
 
-    public async Task<SessionDescription> ForkAsync(SessionId child, SessionBranch branch)
+    public async Task<SessionDescription> ForkAsync(SessionId child, SessionBranch branch, Guid attempt = default)
     {
         SessionStory story = Story;
         story.Require(branch, "at_position");
         int[] shared = story.Log.ToArray()[..(branch.Position - story.Spec.Prompt.Length)];
-        return await GrainFactory.GetGrain<ISessionGrain>(child.ToString()).StartForkAsync(new SessionOrigin(Id, branch.Apply(story.Spec), shared, _life.Run.Replica));
+        return await GrainFactory.GetGrain<ISessionGrain>(child.ToString()).StartForkAsync(new SessionOrigin(Id, branch.Apply(story.Spec), shared, _life.Run.Replica), attempt);
     }
 
     public async Task<SessionDescription> RewindAsync(SessionBranch branch)

@@ -22,6 +22,8 @@ internal sealed partial class SessionLife : ISessionOwner
     readonly ILogger _logger;
     readonly SessionStore _store;
     Task _starting = Task.CompletedTask;
+    Task _removing = Task.CompletedTask; // of what was withdrawn
+    bool _isEnding; // the activation ends
     IgptException? _stranded; // while it waits for a replica in vain
     bool _isLost; // another activation has the session
 
@@ -79,16 +81,32 @@ internal sealed partial class SessionLife : ISessionOwner
     /// <exception cref="IgptException">What refused it; StoreUnavailable.</exception>
     internal Task BeginAsync(SessionStory story, Func<SessionRun, Task> queue)
     {
+        if (!_removing.IsCompleted)
+        {
+            throw NotStored();
+        }
+
         Adopt(story);
         return _starting = BeginOnceAsync(queue);
     }
 
-    /// <summary>A second call waits for what the first has begun, and shares its failure.</summary>
+    /// <summary>A second call waits for what the first has begun, and shares its failure; the session is the second's from then on.</summary>
+    /// <param name="attempt">The second's attempt.</param>
     /// <returns>False: it had been started before.</returns>
-    internal async Task<bool> JoinStartAsync()
+    internal async Task<bool> JoinStartAsync(Guid attempt)
     {
+        bool isNews = Story.TryJoin(attempt);
         await _starting;
+        await (isNews ? Journal.CommitAsync() : Task.CompletedTask);
         return false;
+    }
+
+    /// <summary>Leaves nothing of a session of which nobody has been told: what is stored of it is removed as soon as the store answers, and there is none from now on.</summary>
+    internal async Task WithdrawAsync()
+    {
+        End();
+        await Journal.CloseAsync();
+        _removing = _removing.IsCompleted ? RemoveAsync() : _removing;
     }
 
     /// <summary>Gives the slot back until it is resumed.</summary>
@@ -200,10 +218,7 @@ internal sealed partial class SessionLife : ISessionOwner
     /// <summary>Ends it, and leaves nothing of it.</summary>
     internal async Task ForgetAsync()
     {
-        SessionStory? story = Known;
-        Known = null;
-        Run.Stop();
-        story?.Log.Signal();
+        End();
         _grain.DeactivateOnIdle();
         await Journal.CloseAsync();
         if (!_isLost)
@@ -217,8 +232,42 @@ internal sealed partial class SessionLife : ISessionOwner
     /// <summary>The activation ends.</summary>
     internal Task StopAsync()
     {
+        _isEnding = true;
         Run.Stop();
         return Journal.CloseAsync();
+    }
+
+    void End()
+    {
+        SessionStory? story = Known;
+        Known = null;
+        Run.Stop();
+        story?.Log.Signal();
+    }
+
+    async Task RemoveAsync()
+    {
+        while (!_isLost && !_isEnding)
+        {
+            try
+            {
+                await _store.ClearAsync();
+                await Retention.StopAsync();
+                break;
+            }
+            catch (InconsistentStateException taken)
+            {
+                LogTaken(taken, Id);
+                break;
+            }
+            catch (Exception failure)
+            {
+                LogNotRemoved(Id, failure.Message);
+                await Task.Delay(StoreRetry, _time);
+            }
+        }
+
+        _grain.DeactivateOnIdle();
     }
 
     GenerationSpec ISessionOwner.Spec => Story.Spec;
@@ -301,7 +350,7 @@ internal sealed partial class SessionLife : ISessionOwner
         }
         catch
         {
-            await ForgetAsync();
+            await WithdrawAsync();
             throw;
         }
 
@@ -336,10 +385,7 @@ internal sealed partial class SessionLife : ISessionOwner
         catch (Exception failure)
         {
             LogNotStored(failure, Id);
-            throw new IgptException(IgptErrorCode.StoreUnavailable, "the session cannot be stored, so it was not started: the cluster's store does not answer. Try again in a moment")
-            {
-                RetryAfter = StoreRetry,
-            };
+            throw NotStored();
         }
     }
 
@@ -379,9 +425,16 @@ internal sealed partial class SessionLife : ISessionOwner
         }
     }
 
+    static IgptException NotStored() => new(
+        IgptErrorCode.StoreUnavailable, "the session cannot be stored, so it was not started: the cluster's store does not answer. Try again in a moment") { RetryAfter = StoreRetry };
+
     IgptException NotFound()
     {
-        _grain.DeactivateOnIdle();
+        if (_removing.IsCompleted)
+        {
+            _grain.DeactivateOnIdle();
+        }
+
         return new IgptException(IgptErrorCode.SessionNotFound, $"no session '{Id}': it never was, has expired, or its silo was lost");
     }
 

@@ -51,6 +51,10 @@ internal sealed record SessionRecord
     [Id(10)]
     public Guid Writer { get; init; }
 
+    /// <summary>The latest attempt that started or joined it (<see cref="ISessionGrain.WithdrawAsync"/>).</summary>
+    [Id(11)]
+    public Guid Attempt { get; init; }
+
     /// <summary>Packs tokens.</summary>
     /// <param name="tokens">Each 0 … 65535: palettes have at most that many colours.</param>
     public static byte[] Pack(ReadOnlySpan<int> tokens)

@@ -18,6 +18,7 @@ internal sealed class SessionStore(IGrainStorage? storage, GrainId session)
 
     readonly GrainState<SessionRecord> _state = new(new SessionRecord());
     readonly Guid _writer = Guid.NewGuid();
+    bool _isUncertain; // whether a write failed that may have been carried out all the same
 
     /// <summary>Whether what is written outlives the process.</summary>
     internal bool IsDurable => storage is not null;
@@ -46,6 +47,7 @@ internal sealed class SessionStore(IGrainStorage? storage, GrainId session)
         _state.State = record with { Writer = _writer };
         try
         {
+            _isUncertain = true;
             await storage.WriteStateAsync(StateName, session, _state);
         }
         catch (InconsistentStateException) when (_state.RecordExists)
@@ -61,12 +63,28 @@ internal sealed class SessionStore(IGrainStorage? storage, GrainId session)
             _state.ETag = found.ETag;
             await storage.WriteStateAsync(StateName, session, _state);
         }
+
+        _isUncertain = false;
     }
 
-    /// <summary>Removes what is stored.</summary>
+    /// <summary>Removes what is stored, and what this activation may have stored without knowing.</summary>
+    /// <exception cref="IgptException">StoreUnavailable.</exception>
     internal async Task ClearAsync()
     {
-        if (storage is not null && _state.RecordExists)
+        if (storage is null)
+        {
+            return;
+        }
+
+        if (_isUncertain)
+        {
+            var found = new GrainState<SessionRecord>(new SessionRecord());
+            await storage.ReadAsync(StateName, session, found);
+            (_state.ETag, _state.RecordExists) = (found.ETag, found.RecordExists && found.State?.Writer == _writer);
+            _isUncertain = false;
+        }
+
+        if (_state.RecordExists)
         {
             await storage.ClearStateAsync(StateName, session, _state);
         }

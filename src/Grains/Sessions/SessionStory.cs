@@ -12,8 +12,9 @@ internal sealed class SessionStory
     /// <summary>A new session.</summary>
     /// <param name="spec">What it generates.</param>
     /// <param name="created">Now (UTC).</param>
-    internal SessionStory(GenerationSpec spec, DateTimeOffset created)
-        : this(new SessionRecord { Spec = spec, Created = created })
+    /// <param name="attempt">The attempt that starts it.</param>
+    internal SessionStory(GenerationSpec spec, DateTimeOffset created, Guid attempt)
+        : this(new SessionRecord { Spec = spec, Created = created, Attempt = attempt })
     {
     }
 
@@ -21,8 +22,8 @@ internal sealed class SessionStory
     /// <param name="record">Its record, with a spec.</param>
     internal SessionStory(SessionRecord record)
     {
-        (Spec, Parent, Rewinds, Created, Spent, Result, Delivered) =
-            (record.Spec!, record.Parent, record.Rewinds, record.Created, record.Spent, record.Result, record.Result);
+        (Spec, Parent, Rewinds, Created, Spent, Result, Delivered, Attempt) =
+            (record.Spec!, record.Parent, record.Rewinds, record.Created, record.Spent, record.Result, record.Result, record.Attempt);
         _operations = [.. record.Operations];
         Log = new TokenLog(Spec.Prompt.Length);
         Log.Append(Log.End, record.Unpack());
@@ -57,6 +58,9 @@ internal sealed class SessionStory
     /// <summary>Where its time went, up to the latest pause or loss.</summary>
     internal SessionTimings Spent { get; set; }
 
+    /// <summary>The latest attempt that started or joined it.</summary>
+    internal Guid Attempt { get; private set; }
+
     /// <summary>Whether it holds no slot and wants none.</summary>
     internal bool IsAtRest => State is SessionState.Paused or SessionState.Finished;
 
@@ -78,6 +82,16 @@ internal sealed class SessionStory
         _operations.Add(operation);
         _operations.RemoveRange(0, Math.Max(0, _operations.Count - OperationsKept));
         return true;
+    }
+
+    /// <summary>Another attempt to start it finds it started.</summary>
+    /// <param name="attempt">The attempt.</param>
+    /// <returns>Whether that is news.</returns>
+    internal bool TryJoin(Guid attempt)
+    {
+        bool isOther = attempt != Attempt;
+        Attempt = attempt;
+        return isOther;
     }
 
     /// <summary>It has ended.</summary>
@@ -163,6 +177,7 @@ internal sealed class SessionStory
             Rewinds = rewinds,
             Operations = [.. _operations],
             Expires = expires,
+            Attempt = Attempt,
         };
         return (record, () =>
         {
