@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Parity and load on a machine with a GPU that need not have .NET.
-#   eng/gpu/check.sh publish ARCHIVE.tar.xz        where the SDK is: builds programs that bring .NET along but no libtorch, at most 60 MB
-#   ./check.sh run OUT                             in the unpacked archive, with IGPT_LIBTORCH naming a PyTorch's torch/lib: writes OUT/*.json
-# IGPT_CHECK_DEVICE (default cuda) is where libtorch computes; cpu tries the script itself.
+# What a device does: symbols, our own kernels, parity, speed, and Hugging Face beside it; on a machine that need not have .NET or a network.
+#   eng/gpu/check.sh publish ARCHIVE.tar.xz        where the SDK and xz are: builds a program that brings .NET along but no libtorch, at most 40 MB
+#   python3 -m tarfile -e ARCHIVE.tar.xz FOLDER    there; then
+#   FOLDER/check/check.sh run OUT                  at most 6 minutes; OUT gets summary.txt and one JSON file for each part, written as results come
+# libtorch is that of python3's PyTorch, or what IGPT_LIBTORCH names. IGPT_CHECK_DEVICE=cpu tries everything but the probe on processors, with small sizes.
+# A part that fails or takes too long is told, and the next one runs. Exits with 1 where one failed.
 set -euo pipefail
+export LC_ALL=C
 
 publish() {
   local archive root
@@ -11,39 +14,107 @@ publish() {
   root=$(cd "$(dirname "$0")/../.." && pwd)
   work=$(mktemp -d) # not local: removed when the script ends
   trap 'rm -rf "$work"' EXIT
-  for project in perf/Accuracy perf/Load src/Silo; do
-    dotnet publish "$root/$project" -c Release -r linux-x64 --self-contained -v quiet \
-      -p:TorchBackend=none -p:IgptRelaxGlibcxx=always -p:DebugType=none -o "$work/check"
+  dotnet publish "$root/perf/DeviceCheck" -c Release -r linux-x64 --self-contained -v quiet \
+    -p:TorchBackend=none -p:IgptRelaxGlibcxx=always -p:DebugType=none --artifacts-path "$work/artifacts" -o "$work/check"
+  # What only debuggers need, and what TorchSharp needs for images alone.
+  rm -f "$work"/check/{libmscordbi.so,libmscordaccore.so,SkiaSharp.dll,*.xml}
+  mkdir "$work/check/golden"
+  cp -r "$root"/tests/golden/{models,cases} "$work/check/golden/"
+  cp "$root"/eng/gpu/{check.sh,huggingface.py} "$work/check/"
+  tar -C "$work" --owner=0 --group=0 -cf - check | xz -6 -T0 >"$archive"
+  local golden bytes tracked
+  golden=$(du -sb "$work/check/golden" | cut -f1)
+  bytes=$(stat -c %s "$archive")
+  tracked=$(git -C "$root" ls-files -z 2>/dev/null | (cd "$root" && du -cb --files0-from=- 2>/dev/null || true) | tail -n 1 | cut -f1)
+  echo "$archive: $((bytes / 1000)) kB, golden data $((golden / 1000)) kB of it unpacked; tracked files $((${tracked:-0} / 1000)) kB"
+  [ "$bytes" -le 40000000 ] || { echo "the archive must have at most 40 MB" >&2; return 1; }
+  [ "$golden" -le 6000000 ] || { echo "the golden data must have at most 6 MB" >&2; return 1; }
+  [ $((bytes + ${tracked:-0})) -le 67108864 ] || { echo "tracked files and archive must have at most 64 MiB together" >&2; return 1; }
+}
+
+# part NAME SECONDS COMMAND...: runs it under its time limit and says how it ended. 3 means that it does not apply here.
+part() {
+  local name=$1 limit=$2 start=$EPOCHREALTIME status=0
+  shift 2
+  echo
+  echo "== $name (at most $limit s)"
+  timeout --kill-after=5 "$limit" "$@" 2>&1 || status=$?
+  local took
+  took=$(awk -v from="$start" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f", to - from }')
+  case $status in
+    0) verdicts+=("$name: passed, $took s") ;;
+    3) verdicts+=("$name: not run here, $took s") ;;
+    124 | 137) verdicts+=("$name: FAILED, ended after its $limit s; what it had written stays") failed=1 ;;
+    *) verdicts+=("$name: FAILED with $status, $took s") failed=1 ;;
+  esac
+  echo "-- ${verdicts[-1]}"
+}
+
+describe() {
+  date -u +%FT%TZ
+  echo "$(nproc) processors, $(uname -sr)"
+  nvidia-smi --query-gpu=name,memory.total,driver_version,clocks.max.sm,clocks.max.mem --format=csv || { echo "no nvidia-smi"; [ "$device" = cpu ]; }
+  echo "libtorch: ${IGPT_LIBTORCH:-none: python3 has no torch, and IGPT_LIBTORCH is not set}"
+  [ -n "${IGPT_LIBTORCH:-}" ]
+}
+
+find_libtorch() {
+  [ -n "${IGPT_LIBTORCH:-}" ] || IGPT_LIBTORCH=$(python3 -c 'import importlib.util, os; print(os.path.join(os.path.dirname(importlib.util.find_spec("torch").origin), "lib"))' 2>/dev/null) || true
+  export IGPT_LIBTORCH
+}
+
+probe() {
+  [ "$device" = cuda ] || { echo "there is no device to probe: IGPT_CHECK_DEVICE=$device"; return 3; }
+  ./IgptCluster.DeviceCheck probe --json "$out/probe.json"
+}
+
+checkpoints() {
+  for preset in "${presets[@]}"; do
+    ./IgptCluster.DeviceCheck checkpoint --preset "$preset" --dtype bfloat16 --out "$models/$preset"
   done
-  # What only debuggers and the compiler need.
-  rm -f "$work"/check/{Microsoft.CodeAnalysis*.dll,Humanizer.dll,libmscordbi.so,libmscordaccore.so,*.xml}
-  cp "$root/eng/gpu/check.sh" "$work/check/"
-  tar -C "$work" -cJf "$archive" check
-  local megabytes=$(($(stat -c %s "$archive") / 1000000))
-  echo "$archive: $megabytes MB"
-  [ "$megabytes" -le 60 ] || { echo "the archive must have at most 60 MB; it has $megabytes" >&2; return 1; }
 }
 
 run() {
-  local out=$1 here device
+  out=$1
   device=${IGPT_CHECK_DEVICE:-cuda}
-  here=$(cd "$(dirname "$0")" && pwd)
-  : "${IGPT_LIBTORCH:?must name the lib folder of a PyTorch with libtorch 2.10 (torch/lib)}"
   mkdir -p "$out"
   out=$(cd "$out" && pwd)
-  nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv 2>/dev/null | tee "$out/device.txt" || echo "no nvidia-smi" | tee "$out/device.txt"
-  cd "$here"
-  # Every run is made, and every file written, whatever the one before says.
-  local status=0
-  ./IgptCluster.Accuracy --model assets/models/shapes --data assets/images --images 6 --device "$device" --json "$out/parity.json" || status=1
-  for dtype in float32 bfloat16; do
-    ./IgptCluster.Load --device "$device" --dtype "$dtype" ${IGPT_CHECK_LOAD:-} --json "$out/load-$dtype.json" --picture "$out/load-$dtype.png" || status=1
+  cd "$(dirname "$0")"
+  models=$(mktemp -d)
+  trap 'rm -rf "$models"' EXIT
+  case $device in
+    cuda) presets=(small large) sessions=(1 32 256) tokens=16 rounds=2 ;;
+    cpu) presets=(tiny) sessions=(1 4) tokens=4 rounds=1 ;;
+    *) echo "IGPT_CHECK_DEVICE must be cuda or cpu; it is $device" >&2; exit 2 ;;
+  esac
+  failed=0 verdicts=()
+  find_libtorch
+  export out device models IGPT_LIBTORCH
+  # Limits add up to 6 minutes.
+  part "machine" 10 bash -c "$(declare -f describe); describe"
+  part "symbols" 20 ./IgptCluster.DeviceCheck symbols
+  part "probe" 25 bash -c "$(declare -f probe); probe"
+  part "parity" 45 ./IgptCluster.DeviceCheck parity --golden golden --device "$device" --json "$out/parity.json"
+  part "checkpoints" 40 bash -c "$(declare -f checkpoints); presets=(${presets[*]}); checkpoints"
+  local preset limit=55
+  for preset in "${presets[@]}"; do
+    part "engine, $preset, bfloat16" "$limit" ./IgptCluster.DeviceCheck engine --model "$models/$preset" --device "$device" --dtype bfloat16 \
+      --sessions "${sessions[@]}" --positions 512 --tokens "$tokens" --rounds "$rounds" --json "$out/engine-$preset.json"
+    limit=80
   done
-  return "$status"
+  part "Hugging Face" 85 python3 huggingface.py --device "$device" --json "$out/huggingface.json" \
+    --positions 512 --sessions "${sessions[@]}" --tokens "$tokens" --rounds "$rounds" "${presets[@]/#/$models/}"
+  echo
+  echo "== summary"
+  printf '%s\n' "${verdicts[@]}"
+  return "$failed"
 }
 
 case "${1:-}" in
   publish) publish "${2:?names the archive to write}" ;;
-  run) run "${2:?names the folder for the results}" ;;
-  *) sed -n '2,5p' "$0"; exit 2 ;;
+  run)
+    mkdir -p "${2:?names the folder for the results}"
+    run "$2" 2>&1 | tee "$2/summary.txt"
+    ;;
+  *) sed -n '2,8p' "$0"; exit 2 ;;
 esac

@@ -1,3 +1,4 @@
+using IgptCluster.DeviceCheck;
 using ScottPlot;
 
 namespace IgptCluster.Load;
@@ -19,13 +20,13 @@ internal static class Roofline
         plot.XLabel("FLOP per byte that must be read");
         plot.YLabel("GFLOP/s");
         plot.Axes.Title.Label.Bold = plot.Axes.Bottom.Label.Bold = plot.Axes.Left.Label.Bold = false;
-        double ridge = limits.FlopsPerSecond / limits.ReadBytesPerSecond;
+        double ridge = limits.FlopsPerSecond / limits.BytesPerSecond;
         (double least, double most) = (points.Min(point => point.Point.Intensity) / 2, Math.Max(points.Max(point => point.Point.Intensity), ridge) * 2);
         ScottPlot.Plottables.Scatter roof = plot.Add.Scatter(
             new[] { least, ridge, most }.Select(Math.Log10).ToArray(),
-            new[] { least * limits.ReadBytesPerSecond, limits.FlopsPerSecond, limits.FlopsPerSecond }.Select(Giga).ToArray());
+            new[] { least * limits.BytesPerSecond, limits.FlopsPerSecond, limits.FlopsPerSecond }.Select(Giga).ToArray());
         (roof.LineWidth, roof.MarkerSize, roof.Color) = (2, 0, Colors.Black);
-        roof.LegendText = $"{limits.ReadBytesPerSecond / 1e9:0} GB/s, {limits.FlopsPerSecond / 1e9:0} GFLOP/s";
+        roof.LegendText = $"{limits.BytesPerSecond / 1e9:0} GB/s, {limits.FlopsPerSecond / 1e9:0} GFLOP/s";
         foreach (IGrouping<string, RooflinePoint> series in points.GroupBy(point => point.Series, point => point.Point))
         {
             ScottPlot.Plottables.Scatter marks = plot.Add.Scatter(series.Select(point => Math.Log10(point.Intensity)).ToArray(), series.Select(point => Giga(point.FlopsPerSecond)).ToArray());

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using IgptCluster.Load;
+using IgptCluster.DeviceCheck;
 using IgptCluster.Model;
 using static TorchSharp.torch;
 

@@ -4,11 +4,14 @@ using TorchSharp;
 namespace IgptCluster.Model;
 
 /// <summary>Which libtorch the process runs on. Any thread.</summary>
-public static class LibTorch
+public static partial class LibTorch
 {
     const string Variable = "IGPT_LIBTORCH";
     const string Library = "libtorch.so";
     const string CudaLibrary = "libtorch_cuda.so";
+
+    // 2.13 took away a function that TorchSharp 0.107's native library calls (c10::impl::cow::materialize_cow_storage).
+    static readonly Version FirstTooNew = new(2, 13);
 
     static readonly Lazy<Origin> Prepared = new(() => Load(Environment.GetEnvironmentVariable(Variable)));
 
@@ -25,24 +28,30 @@ public static class LibTorch
     {
         Origin origin = Prepared.Value;
         string source = origin.Folder is null ? "packaged" : $"from {Variable}={origin.Folder}";
-        return $"libtorch {Version(origin)}, {source}; CUDA {Cuda(origin)}";
+        return $"libtorch {VersionOf(origin)}, {source}; CUDA {Cuda(origin)}";
     }
 
-    // A PyTorch install says its version beside its lib folder; the packaged libtorch is the one TorchSharp was built for.
-    static string Version(Origin origin)
+    // The packaged libtorch is the one TorchSharp was built for.
+    static string VersionOf(Origin origin)
     {
         string built = torch.__version__;
-        if (origin.Folder is null)
-            return built;
-        string statement = Path.Combine(Path.GetFullPath(origin.Folder), "..", "version.py");
-        string? line = File.Exists(statement)
-            ? File.ReadLines(statement).FirstOrDefault(line => line.StartsWith("__version__", StringComparison.Ordinal))
-            : null;
-        return $"{line?.Split('=', 2)[^1].Trim(' ', '\'', '"') ?? "of unknown version"} (TorchSharp is built for {built})";
+        return origin.Folder is null ? built : $"{StatedVersion(origin.Folder) ?? "of unknown version"} (TorchSharp is built for {built})";
     }
+
+    // A PyTorch install states its version beside its lib folder, in version.py; an unpacked libtorch in build-version.
+    static string? StatedVersion(string folder)
+    {
+        string parent = Path.Combine(Path.GetFullPath(folder), "..");
+        string? line = Lines(Path.Combine(parent, "version.py")).FirstOrDefault(line => line.StartsWith("__version__", StringComparison.Ordinal))
+            ?? Lines(Path.Combine(parent, "build-version")).FirstOrDefault();
+        return line?.Split('=', 2)[^1].Trim(' ', '\'', '"');
+    }
+
+    static IEnumerable<string> Lines(string file) => File.Exists(file) ? File.ReadLines(file) : [];
 
     internal static Origin Load(string? folder)
     {
+        PreferFlashAttention();
         if (string.IsNullOrEmpty(folder))
             return Packaged([AppContext.BaseDirectory, .. (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)]);
         if (!OperatingSystem.IsLinux())
@@ -52,6 +61,8 @@ public static class LibTorch
         string library = Path.Combine(Path.GetFullPath(folder), Library);
         if (!File.Exists(library))
             throw Fault(folder, $"it holds no {Library}", null);
+        if (StatedVersion(folder) is { } stated && IsTooNew(stated))
+            throw Fault(folder, $"it holds libtorch {stated}, and TorchSharp's native library calls what {FirstTooNew} no longer has", null);
 
         // libLibTorchSharp.so asks for libtorch by name only, and the loader takes what is loaded already: CUDA's first.
         string? noCuda = TryLoadCuda(Path.Combine(Path.GetFullPath(folder), CudaLibrary));
@@ -74,11 +85,26 @@ public static class LibTorch
         if (OperatingSystem.IsLinux() && !folders.Any(folder => File.Exists(Path.Combine(folder, Library))))
         {
             throw new InvalidOperationException(
-                $"there is no libtorch: this build carries none (TorchBackend=none), and {Variable} names none. Let {Variable} name a PyTorch's torch/lib with libtorch 2.10, or build with TorchBackend=cpu");
+                $"there is no libtorch: this build carries none (TorchBackend=none), and {Variable} names none. Let {Variable} name a PyTorch's torch/lib with libtorch 2.10 to 2.12, or build with TorchBackend=cpu");
         }
 
         return new Origin(null, folders.Any(folder => File.Exists(Path.Combine(folder, CudaLibrary))) ? null : "this is a CPU build of libtorch");
     }
+
+    // "2.11.0+cu130": as much as a version needs; what states no number is tried.
+    static bool IsTooNew(string stated) =>
+        Version.TryParse(string.Join('.', stated.Split('.', '+').Take(2)), out Version? version) && version >= FirstTooNew;
+
+    // On Hopper, cuDNN 9.15 and later would compute attention, and builds a plan of 23 to 37 ms for each new length of the keys. libtorch asks the
+    // environment of the C library, where .NET's own setter does not reach; a value that is there already stays.
+    static void PreferFlashAttention()
+    {
+        if (OperatingSystem.IsLinux())
+            _ = SetEnvironment("TORCH_CUDNN_SDPA_DEPRIORITIZED", "1", overwrite: 0);
+    }
+
+    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetEnvironment(string name, string value, int overwrite);
 
     static string? TryLoadCuda(string library)
     {
@@ -99,7 +125,7 @@ public static class LibTorch
         : $"not available: {origin.NoCuda ?? "the driver offers no device"}";
 
     static InvalidOperationException Fault(string folder, string reason, Exception? inner) => new(
-        $"{Variable} must name a folder with libtorch 2.10's libraries (a PyTorch's torch/lib); given: \"{folder}\", {reason}. "
+        $"{Variable} must name a folder with the libraries of libtorch 2.10 to 2.12 (a PyTorch's torch/lib); given: \"{folder}\", {reason}. "
         + "Name such a folder, or unset it to use the packaged libtorch.",
         inner);
 

@@ -1,6 +1,8 @@
+using System.Runtime.InteropServices;
+
 namespace IgptCluster.Model.Tests.Network;
 
-public sealed class LibTorchTests
+public sealed partial class LibTorchTests
 {
     [Fact]
     public void Load_MissingFolder_NamesVariableFolderAndCure()
@@ -29,6 +31,58 @@ public sealed class LibTorchTests
         {
             Directory.Delete(folder, true);
         }
+    }
+
+    [Theory]
+    [InlineData("version.py", "from typing import Optional\n\n__version__ = '2.13.0+cu130'\ndebug = False\n", "2.13.0+cu130")]
+    [InlineData("version.py", "__version__ = '3.0.1'\n", "3.0.1")]
+    [InlineData("build-version", "2.14.0+cpu\n", "2.14.0+cpu")]
+    public void Load_TooNewLibtorch_IsRefusedBeforeItIsLoaded(string file, string statement, string version)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "the variable works on Linux only");
+        string folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            string libraries = Directory.CreateDirectory(Path.Combine(folder, "lib")).FullName;
+            File.WriteAllText(Path.Combine(folder, file), statement);
+            File.WriteAllText(Path.Combine(libraries, "libtorch.so"), "not a library");
+            string message = Assert.Throws<InvalidOperationException>(() => LibTorch.Load(libraries)).Message;
+            Assert.Contains($"it holds libtorch {version}", message, StringComparison.Ordinal);
+            Assert.Contains("libtorch 2.10 to 2.12", message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, true);
+        }
+    }
+
+    [Theory]
+    [InlineData("__version__ = '2.12.1+cu130'")]
+    [InlineData("__version__ = 'nightly'")]
+    [InlineData("nothing of the kind")]
+    public void Load_LibtorchOfOtherOrNoStatedVersion_IsTried(string statement)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "the variable works on Linux only");
+        string folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            string libraries = Directory.CreateDirectory(Path.Combine(folder, "lib")).FullName;
+            File.WriteAllText(Path.Combine(folder, "version.py"), statement);
+            File.WriteAllText(Path.Combine(libraries, "libtorch.so"), "not a library");
+            Assert.Contains("does not load", Assert.Throws<InvalidOperationException>(() => LibTorch.Load(libraries)).Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, true);
+        }
+    }
+
+    [Fact]
+    public void Prepare_OnLinux_KeepsCudnnFromAttentionWhereLibtorchReadsIt()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "libtorch for CUDA is loaded from a folder on Linux only");
+        LibTorch.Prepare();
+        Assert.Equal("1", Marshal.PtrToStringUTF8(GetEnvironment("TORCH_CUDNN_SDPA_DEPRIORITIZED")));
     }
 
     [Fact]
@@ -70,4 +124,8 @@ public sealed class LibTorchTests
         TestContext.Current.TestOutputHelper!.WriteLine(line);
         Assert.Matches("^libtorch .*[0-9]+\\.[0-9]+.*(packaged|IGPT_LIBTORCH).*CUDA (available|not available: .+)", line);
     }
+
+    // The C library's: .NET keeps a copy of the environment of its own.
+    [LibraryImport("libc", EntryPoint = "getenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint GetEnvironment(string name);
 }

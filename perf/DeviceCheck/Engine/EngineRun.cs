@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using IgptCluster.Engine;
 
-namespace IgptCluster.Load;
+namespace IgptCluster.DeviceCheck;
 
 /// <summary>Decoding by the engine in this process: no gRPC, no grains.</summary>
 /// <param name="Sessions">Sequences at once.</param>
@@ -26,20 +26,17 @@ internal sealed class EngineRun(EngineLoop loop, Ceilings ceilings)
     const int Warmup = 8;
 
     /// <summary>Some sequences that make tokens together. All prompts begin alike, so that only the first is prefilled; each has its own copy of the cache.</summary>
-    internal async Task<EngineResult[]> MeasureAsync(int[] sessions, int[] positions, int tokens, int rounds)
+    internal async IAsyncEnumerable<EngineResult> MeasureAsync(int[] sessions, int[] positions, int tokens, int rounds)
     {
-        var results = new List<EngineResult>();
         foreach (int position in positions)
         {
             foreach (int count in sessions)
             {
-                results.Add(await MeasureAsync(count, position, spread: 0, tokens, rounds));
+                yield return await MeasureAsync(count, position, spread: 0, tokens, rounds);
                 if (position == Middle && count > 1)
-                    results.Add(await MeasureAsync(count, position, Spread, tokens, rounds));
+                    yield return await MeasureAsync(count, position, Spread, tokens, rounds);
             }
         }
-
-        return [.. results];
     }
 
     /// <summary>So many steps by one sequence after the other, to see whether memory grows.</summary>

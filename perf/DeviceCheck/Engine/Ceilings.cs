@@ -1,6 +1,6 @@
 using IgptCluster.Model;
 
-namespace IgptCluster.Load;
+namespace IgptCluster.DeviceCheck;
 
 /// <summary>What a model could do at this machine's limits and no better.</summary>
 internal sealed class Ceilings(ImageGptConfig config, double weightBytes, double cacheBytes, MachineLimits limits)
@@ -22,8 +22,8 @@ internal sealed class Ceilings(ImageGptConfig config, double weightBytes, double
     /// <param name="position">Their mean position.</param>
     internal double Decode(int sessions, double position)
     {
-        double products = Math.Max(WeightBytes / limits.ReadBytesPerSecond, sessions * 2 * Parameters / limits.FlopsPerSecond);
-        return sessions / (products + (sessions * CacheBytes(position) / limits.ReadBytesPerSecond));
+        double products = Math.Max(WeightBytes / limits.BytesPerSecond, sessions * 2 * Parameters / limits.FlopsPerSecond);
+        return sessions / (products + (sessions * CacheBytes(position) / limits.BytesPerSecond));
     }
 
     /// <summary>Tokens per second of sequences of so many tokens that are read through, at the rate of multiplications, attention's included.</summary>

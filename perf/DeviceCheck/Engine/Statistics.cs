@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace IgptCluster.Load;
+namespace IgptCluster.DeviceCheck;
 
 /// <summary>What times of tokens tell.</summary>
 internal static class Statistics

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using IgptCluster.Engine;
 
-namespace IgptCluster.Load;
+namespace IgptCluster.DeviceCheck;
 
 /// <summary>Sequences that are read through.</summary>
 /// <param name="Sequences">How many at once.</param>

@@ -1,13 +1,14 @@
 using System.Diagnostics;
 using IgptCluster.Engine;
 using IgptCluster.Model;
+using IgptCluster.Model.Cuda;
 using static TorchSharp.torch;
 
-namespace IgptCluster.Load;
+namespace IgptCluster.DeviceCheck;
 
 /// <summary>Loading a checkpoint whose files are in the page cache.</summary>
-/// <param name="Bytes">Size of its weight file.</param>
-/// <param name="ReadSeconds">Reading the file through a small buffer, one thread; median.</param>
+/// <param name="Bytes">Size of its weight files.</param>
+/// <param name="ReadSeconds">Reading the files through a small buffer, one thread; median.</param>
 /// <param name="LoadSeconds">Opening, checking, hashing and packing all weights; median.</param>
 internal sealed record LoadingResult(long Bytes, double ReadSeconds, double LoadSeconds);
 
@@ -15,15 +16,16 @@ internal sealed record LoadingResult(long Bytes, double ReadSeconds, double Load
 internal sealed class Loading(string folder, string device, ScalarType dtype, ScalarType cache)
 {
     const int Buffer = 1 << 20;
+    const long Reserve = 4L << 30; // of a device's memory, for what steps and products need besides
 
     internal LoadingResult Measure(int rounds)
     {
-        string file = Path.Combine(folder, "model.safetensors");
+        string[] files = Directory.GetFiles(folder, "*.safetensors");
         (var reads, var loads) = (new List<double>(), new List<double>());
         for (int round = -1; round < rounds; round++)
         {
             var watch = Stopwatch.StartNew();
-            Read(file);
+            Array.ForEach(files, Read);
             double read = watch.Elapsed.TotalSeconds;
             watch.Restart();
             using IDisposable network = Network();
@@ -34,14 +36,26 @@ internal sealed class Loading(string folder, string device, ScalarType dtype, Sc
             }
         }
 
-        return new LoadingResult(new FileInfo(file).Length, Statistics.Median(reads), Statistics.Median(loads));
+        return new LoadingResult(files.Sum(file => new FileInfo(file).Length), Statistics.Median(reads), Statistics.Median(loads));
     }
 
+    /// <summary>A runner with so many KV slots, or with fewer where the device's memory holds no more.</summary>
     internal IModelRunner CreateRunner(int slots) => Network() switch
     {
         CpuNetwork own => new CpuModelRunner(own, new CpuRunnerOptions { Slots = slots, KeyValueType = cache }),
-        IDisposable plain => new TorchModelRunner((ImageGpt)plain, new TorchRunnerOptions { Slots = slots }),
+        ImageGpt plain => new TorchModelRunner(plain, new TorchRunnerOptions { Slots = Fitting(slots, plain) }),
+        _ => throw new UnreachableException(),
     };
+
+    int Fitting(int slots, ImageGpt network)
+    {
+        if (device == "cpu")
+            return slots;
+        if (!CudaDevice.TryOpen(0, out CudaDevice? memory, out string reason))
+            throw new InvalidOperationException($"--device cuda needs a CUDA device; {reason}");
+        using (memory)
+            return (int)Math.Clamp((memory!.Memory.Free - Reserve) / TorchModelRunner.SlotBytes(network.Config, network.Dtype), 1, slots);
+    }
 
     IDisposable Network()
     {

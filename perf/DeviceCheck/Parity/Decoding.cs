@@ -1,0 +1,55 @@
+using IgptCluster.Engine;
+using IgptCluster.Model;
+using static TorchSharp.torch;
+
+namespace IgptCluster.DeviceCheck;
+
+/// <summary>Decoding by the runner that serves, with KV slots: one row of the case in each.</summary>
+internal static class Decoding
+{
+    /// <summary>The logits behind the prompt and behind each chunk.</summary>
+    /// <returns>1, or 0 where the case is of padding or positions, which serving has not, or has no logits.</returns>
+    internal static int CompareLogits(ParityCase one, Func<ImageGpt> network, ParityTally tally)
+    {
+        if (one.HasInput("attention_mask") || one.HasInput("position_ids") || !one.HasOutput("logits"))
+            return 0;
+        int[][] rows = one.Rows("inputs", "input_ids");
+        Tensor expected = one.Output("logits"); // [B, T − first, logits]
+        int first = one.Number("stored_from_position");
+        using var runner = new TorchModelRunner(network(), new TorchRunnerOptions { Slots = rows.Length });
+        int start = 0;
+        foreach (int length in new[] { one.Number("prefill") }.Concat(one.Numbers("chunks")))
+        {
+            int from = start;
+            IReadOnlyList<ChunkOutput> outputs = runner.Execute(new StepPlan([], [.. rows.Select((row, slot) => Chunk(slot, from, row[from..(from + length)]))]));
+            start += length;
+            Tensor actual = stack(outputs.Select(output => tensor(output.Logits.ToArray()))); // [B, logits]
+            tally.Add($"{one.Name} logits at {start - 1}", expected.select(1, start - 1 - first), actual);
+        }
+
+        return 1;
+    }
+
+    /// <summary>The reference's greedy choices, each after the reference's own tokens: one other choice does not lead to others.</summary>
+    /// <returns>1: the case was compared.</returns>
+    internal static int CompareGreedy(ParityCase one, Func<ImageGpt> network, ParityTally tally)
+    {
+        int[][] rows = one.Rows("outputs", "sequences");
+        int prompt = one.Rows("inputs", "input_ids")[0].Length;
+        float[][] margins = [.. one.Floats("margins").Chunk(rows[0].Length - prompt)];
+        using var runner = new TorchModelRunner(network(), new TorchRunnerOptions { Slots = rows.Length });
+        int start = 0;
+        for (int end = prompt; end < rows[0].Length; end++)
+        {
+            (int from, int to) = (start, end);
+            IReadOnlyList<ChunkOutput> outputs = runner.Execute(new StepPlan([], [.. rows.Select((row, slot) => Chunk(slot, from, row[from..to]))]));
+            for (int row = 0; row < rows.Length; row++)
+                tally.AddGreedy(rows[row][end], outputs[row].Logits.Span, margins[row][end - prompt]);
+            start = end;
+        }
+
+        return 1;
+    }
+
+    static SequenceChunk Chunk(int slot, int start, int[] tokens) => new() { Slot = slot, Start = start, Tokens = tokens, WantsLogits = true };
+}

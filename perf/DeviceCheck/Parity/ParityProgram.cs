@@ -1,0 +1,84 @@
+using System.Text.Json;
+using IgptCluster.Model;
+using IgptCluster.Tests.Shared;
+using Spectre.Console;
+using static TorchSharp.torch;
+
+namespace IgptCluster.DeviceCheck;
+
+/// <summary>How far one model in one data type is from Hugging Face's reference values, over all its cases.</summary>
+/// <param name="Model">The model's name.</param>
+/// <param name="DType">Data type of weights, KV cache and results.</param>
+/// <param name="Cases">Cases compared.</param>
+/// <param name="Worst">Largest difference of any output, divided by that output's largest magnitude.</param>
+/// <param name="WorstOf">The case and output that it was.</param>
+/// <param name="Limit">What the data type's roundings explain.</param>
+/// <param name="GreedyTokens">Greedy choices compared.</param>
+/// <param name="GreedyOther">Those that were not the reference's although its choice was clear: its two best logits further apart than the limit explains.</param>
+internal sealed record ParityResult(string Model, string DType, int Cases, double Worst, string WorstOf, double Limit, int GreedyTokens, int GreedyOther)
+{
+    public bool IsClose => Worst <= Limit && GreedyOther == 0;
+}
+
+/// <summary>Compares libtorch on a device with the golden reference values (tests/golden): dense forward passes, decoding with KV slots, greedy choices.</summary>
+internal static class ParityProgram
+{
+    internal static int Run(string golden, string device, string json)
+    {
+        LibTorch.Prepare();
+        Console.WriteLine(LibTorch.Describe());
+        var results = new List<ParityResult>();
+        foreach (string folder in Directory.GetDirectories(Path.Combine(golden, "cases")).Order(StringComparer.Ordinal))
+        {
+            foreach (ScalarType dtype in new[] { ScalarType.Float32, ScalarType.BFloat16 })
+            {
+                results.Add(Compare(golden, Path.GetFileName(folder), new Device(device), dtype));
+                Results.Write(json, results);
+            }
+        }
+
+        Print(results, device);
+        return results.Count > 0 && results.TrueForAll(result => result.IsClose) ? 0 : 1;
+    }
+
+    static ParityResult Compare(string golden, string model, Device device, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        using var inference = no_grad();
+        using Checkpoint checkpoint = Checkpoint.Open(Path.Combine(golden, "models", model));
+        string folder = Path.Combine(golden, "cases", model);
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "cases.json")));
+        var tensors = new GoldenTensors(Path.Combine(folder, "cases.safetensors"));
+        var tally = new ParityTally(dtype);
+        int cases = 0;
+        foreach (JsonElement json in document.RootElement.GetProperty("cases").EnumerateArray())
+        {
+            using var step = NewDisposeScope();
+            var one = new ParityCase(json, tensors);
+            cases += one.Kind switch
+            {
+                "forward" => Dense.Compare(one, Network(checkpoint, device, dtype), tally),
+                "decode" => Decoding.CompareLogits(one, () => Network(checkpoint, device, dtype), tally),
+                "generate_greedy" => Decoding.CompareGreedy(one, () => Network(checkpoint, device, dtype), tally),
+                _ => 0,
+            };
+        }
+
+        return new ParityResult(model, $"{dtype}".ToLowerInvariant(), cases, tally.Worst, tally.WorstOf, tally.Limit, tally.GreedyTokens, tally.GreedyOther);
+    }
+
+    static ImageGpt Network(Checkpoint checkpoint, Device device, ScalarType dtype) =>
+        new(checkpoint.Config, checkpoint.Architecture, name => checkpoint.Load(name, ScalarType.Float32), device, dtype);
+
+    static void Print(List<ParityResult> results, string device)
+    {
+        Table table = new Table().Title($"libtorch on {device} beside Hugging Face's reference values").AddColumns("model", "dtype", "cases", "worst", "limit", "greedy", "other", "");
+        foreach (ParityResult result in results)
+        {
+            table.AddRow(
+                result.Model, result.DType, $"{result.Cases}", $"{result.Worst:0.0e+0}", $"{result.Limit:0.0e+0}", $"{result.GreedyTokens}", $"{result.GreedyOther}", result.IsClose ? "close" : $"not close: {result.WorstOf}");
+        }
+
+        AnsiConsole.Write(table);
+    }
+}
