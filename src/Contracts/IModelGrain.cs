@@ -37,9 +37,12 @@ public interface IModelGrain : IGrainWithStringKey
     [Alias("delete-head")]
     Task DeleteHeadAsync(string name);
 
-    /// <summary>Serves the model, or another version of it: traffic moves when that is loaded on as many replicas as wanted; the old ones finish what they have.</summary>
+    /// <summary>
+    /// Serves the model, or another version of it: traffic moves when that is loaded on as many replicas as wanted; the old ones finish what they have. If a replica cannot be loaded, what
+    /// was served before is served on, and <see cref="ClusterPlan.Failures"/> tells why.
+    /// </summary>
     /// <param name="deployment">From where and how; its revision is not looked at.</param>
-    /// <exception cref="IgptException">NoReplica if no silo has a device; StoreUnavailable.</exception>
+    /// <exception cref="IgptException">InvalidArgument if a silo cannot load it; NoReplica if no silo has a device; StoreUnavailable.</exception>
     [Alias("load")]
     Task LoadAsync(ModelDeployment deployment);
 

@@ -31,4 +31,12 @@ public sealed record ModelDeployment
     /// <summary>The <see cref="ModelDescription.Version"/> it must have; empty: any, the same for all replicas.</summary>
     [Id(6)]
     public string Version { get; init; } = "";
+
+    /// <summary>Whether it has yet to show that all its replicas can be loaded; if one cannot, <see cref="Before"/> holds again.</summary>
+    [Id(7)]
+    public bool IsOnTrial { get; init; }
+
+    /// <summary>How the model was served before a deployment on trial; null: as the silos' settings say.</summary>
+    [Id(8)]
+    public ModelDeployment? Before { get; init; }
 }

@@ -15,6 +15,11 @@ internal sealed class ReplicaReadiness(ModelDirectory models, SiloDrain drain) :
             return HealthCheckResult.Unhealthy("this gateway leaves the cluster");
         }
 
+        if (models.HasDevices && models.Names.Count == 0)
+        {
+            return HealthCheckResult.Healthy("every model has been unloaded: this gateway waits for the next");
+        }
+
         ReplicaStatus[][] replicas = await Task.WhenAll(models.Names.Select(name => models.ReplicasAsync(name)));
         return replicas.SelectMany(replica => replica).Any(replica => replica.State == ReplicaState.Ready)
             ? HealthCheckResult.Healthy()

@@ -26,10 +26,9 @@ catch (Exception failure) when (failure is ValidationException or OptionsValidat
 static async Task<int> ServeAsync(Dictionary<string, string?> settings, CancellationToken cancellationToken)
 {
     await using SiloApplication silo = await SiloApplication.BuildAsync(settings);
-    IReadOnlyList<string> models = await silo.StartAsync(cancellationToken);
-    await silo.WaitUntilReadyAsync(models, cancellationToken);
+    IReadOnlyList<string> models = await silo.WaitUntilReadyAsync(await silo.StartAsync(cancellationToken), cancellationToken);
     string where = silo.GrpcAddress is null ? "behind other gateways" : $"gRPC {silo.GrpcAddress} HTTP {silo.HttpAddress}";
-    Console.WriteLine($"Ready: {where} models {string.Join(", ", models)}");
+    Console.WriteLine($"Ready: {where} models {(models.Count > 0 ? string.Join(", ", models) : "none")}");
     await silo.WaitForShutdownAsync();
     return 0;
 }

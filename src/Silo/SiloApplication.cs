@@ -18,7 +18,7 @@ namespace IgptCluster.Silo;
 /// <param name="app">The process's host.</param>
 /// <param name="listen">Where it answers clients.</param>
 /// <param name="store">The embedded store to stop with it; null: none.</param>
-internal sealed class SiloApplication(WebApplication app, ListenOptions listen, EmbeddedStore? store) : IAsyncDisposable
+internal sealed partial class SiloApplication(WebApplication app, ListenOptions listen, EmbeddedStore? store) : IAsyncDisposable
 {
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
@@ -32,6 +32,10 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen, 
 
     /// <summary>Cancelled when the process is told to stop, by a signal too.</summary>
     internal CancellationToken Stopping => app.Lifetime.ApplicationStopping;
+
+    ClusterView Cluster => app.Services.GetRequiredService<ClusterView>();
+
+    ILogger Logger => app.Services.GetRequiredService<ILogger<SiloApplication>>();
 
     string[] Addresses => listen.Enabled ? [.. app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses] : [];
 
@@ -95,8 +99,7 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen, 
         string[] devices = DeviceReplicaHost.Devices(replicas);
         foreach (ServedCheckpoint model in replicas.Models)
         {
-            using Checkpoint check = CheckpointLoader.Open(model.Path);
-            _ = devices.Select(device => RunnerChoice.For(check.Config, device, replicas.TypesOf(model))).ToArray();
+            DeviceReplicaHost.Check(replicas, model, devices);
         }
 
         return devices;
@@ -122,27 +125,37 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen, 
 
     /// <summary>Starts the silo and its replicas.</summary>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>Names of the models whose replicas are being started.</returns>
+    /// <returns>Names of the models whose replicas are being started: those of the settings without those that the cluster was told to unload.</returns>
+    /// <exception cref="OperationCanceledException">The process was told to stop first.</exception>
     internal async Task<IReadOnlyList<string>> StartAsync(CancellationToken cancellationToken)
     {
         await app.StartAsync(cancellationToken);
         _isStarted = true;
         IReadOnlyList<string> models = app.Services.GetRequiredService<IReplicaHost>().Advertisement.Models;
-        IGrainFactory grains = app.Services.GetRequiredService<IGrainFactory>();
-        await Task.WhenAll(models.Select(model => AskAsync(grains.GetGrain<IModelGrain>(model), cancellationToken)));
-        return models;
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Stopping);
+        bool[] areServed = await Task.WhenAll(models.Select(model => AskAsync(model, ended.Token)));
+        return [.. models.Where((_, i) => areServed[i])];
     }
 
     /// <summary>Asks for a model's replicas, which starts them. The membership may take a moment to show this silo and what it advertises.</summary>
-    static async Task AskAsync(IModelGrain model, CancellationToken cancellationToken)
+    /// <returns>False if the cluster was told to unload it.</returns>
+    async Task<bool> AskAsync(string model, CancellationToken cancellationToken)
     {
+        IModelGrain grain = app.Services.GetRequiredService<IGrainFactory>().GetGrain<IModelGrain>(model);
         using var tick = new PeriodicTimer(LookInterval);
         while (true)
         {
             try
             {
-                await model.GetReplicasAsync();
-                return;
+                await app.Services.GetRequiredService<PlanWatch>().RefreshAsync();
+                if (!Cluster.Deployment(model).IsServed)
+                {
+                    LogNotServed(Logger, model);
+                    return false;
+                }
+
+                await grain.GetReplicasAsync();
+                return true;
             }
             catch (Exception exception) when (exception is OrleansException or TimeoutException or IgptException { Code: IgptErrorCode.ModelNotFound or IgptErrorCode.NoReplica })
             {
@@ -154,32 +167,67 @@ internal sealed class SiloApplication(WebApplication app, ListenOptions listen, 
     /// <summary>Waits until every given model has a replica on this silo that takes work; what other silos have does not matter.</summary>
     /// <param name="models">Model names.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Those that are served here: what the cluster was told at run time and cannot be done is logged, and stops no silo.</returns>
     /// <exception cref="OperationCanceledException">The process was told to stop first.</exception>
-    /// <exception cref="IgptException">A replica of this silo could not load its weights.</exception>
-    internal async Task WaitUntilReadyAsync(IReadOnlyList<string> models, CancellationToken cancellationToken)
+    /// <exception cref="IgptException">A replica of this silo could not load its weights, which are those of the silo's settings.</exception>
+    internal async Task<IReadOnlyList<string>> WaitUntilReadyAsync(IReadOnlyList<string> models, CancellationToken cancellationToken)
     {
-        IGrainFactory grains = app.Services.GetRequiredService<IGrainFactory>();
-        string name = app.Services.GetRequiredService<IReplicaHost>().Advertisement.Name;
-        using var tick = new PeriodicTimer(LookInterval);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Stopping);
+        var ready = new List<string>();
         foreach (string model in models)
         {
-            while (true)
+            if (await WaitUntilReadyAsync(model, ended.Token))
             {
-                ReplicaStatus[] replicas = [.. (await grains.GetGrain<IModelGrain>(model).GetReplicasAsync()).Where(replica => replica.Silo == name)];
-                if (replicas.Any(replica => replica.State == ReplicaState.Ready))
-                {
-                    break;
-                }
+                ready.Add(model);
+            }
+        }
 
-                if (replicas.FirstOrDefault(replica => replica.State == ReplicaState.Faulted) is { } faulted)
+        return ready;
+    }
+
+    async Task<bool> WaitUntilReadyAsync(string model, CancellationToken cancellationToken)
+    {
+        IModelGrain grain = app.Services.GetRequiredService<IGrainFactory>().GetGrain<IModelGrain>(model);
+        string name = app.Services.GetRequiredService<IReplicaHost>().Advertisement.Name;
+        using var tick = new PeriodicTimer(LookInterval);
+        while (Cluster.Deployment(model).IsServed)
+        {
+            ReplicaStatus[] replicas = [];
+            try
+            {
+                replicas = [.. (await grain.GetReplicasAsync()).Where(replica => replica.Silo == name)];
+            }
+            catch (Exception failure) when (failure is OrleansException or TimeoutException or IgptException { Code: IgptErrorCode.ModelNotFound or IgptErrorCode.NoReplica })
+            {
+                // It is being unloaded, or its grain moves.
+            }
+
+            if (replicas.Any(replica => replica.State == ReplicaState.Ready))
+            {
+                return true;
+            }
+
+            if (replicas.FirstOrDefault(replica => replica.State == ReplicaState.Faulted) is { } faulted)
+            {
+                if (!Cluster.Plan.Models.ContainsKey(model))
                 {
                     throw new IgptException(IgptErrorCode.NoReplica, $"replica {faulted.Id} could not start: {faulted.Message}");
                 }
 
-                await tick.WaitForNextTickAsync(ended.Token);
+                if (!Cluster.Deployment(model).IsOnTrial)
+                {
+                    LogNotLoaded(Logger, model, Cluster.Deployment(model).Source, faulted.Message);
+                    return false;
+                }
+
+                // What was served before it was tried comes back.
             }
+
+            await tick.WaitForNextTickAsync(cancellationToken);
         }
+
+        LogNotServed(Logger, model);
+        return false;
     }
 
     /// <summary>Serves until the process is told to stop.</summary>

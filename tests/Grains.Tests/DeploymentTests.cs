@@ -72,11 +72,45 @@ public sealed class DeploymentTests
         await cluster.ReadyAsync("toy", 1);
         IModelGrain model = cluster.Grains.GetGrain<IModelGrain>("toy");
         await model.LoadAsync(new ModelDeployment { Source = "/broken" });
-        await TestCluster.UntilAsync("it says why", async () =>
-            (await model.GetReplicasAsync()).Any(replica => replica.State == ReplicaState.Faulted && replica.Message == "no such folder"));
-        Assert.Equal("v1", Assert.Single(await cluster.ReadyAsync("toy", 1)).ModelVersion);
+        Assert.Contains("no such folder", (await FailureAsync(cluster, "toy")).Message, StringComparison.Ordinal);
+        await TestCluster.UntilAsync("only the old one is left", async () => (await model.GetReplicasAsync()) is [{ State: ReplicaState.Ready, ModelVersion: "v1" }]);
         await model.LoadAsync(new ModelDeployment { Source = "/c" });
         await TestCluster.UntilAsync("the next version has taken over", async () => (await model.GetReplicasAsync()) is [{ State: ReplicaState.Ready, ModelVersion: "/c" }]);
+        await model.LoadAsync(new ModelDeployment { Source = "/broken" });
+        await FailureAsync(cluster, "toy");
+        await TestCluster.UntilAsync("the version that was loaded last is back", async () => (await model.GetReplicasAsync()) is [{ State: ReplicaState.Ready, ModelVersion: "/c" }]);
+    }
+
+    [Fact]
+    public async Task LoadAsync_NewNameThatCannotBeLoaded_DoesNotStayAndSaysWhy()
+    {
+        var fake = new FakeModel { LoadingFrom = source => source == "/broken" ? Task.FromException(new IOException("no such folder")) : Task.CompletedTask };
+        await using TestCluster cluster = await TestCluster.StartAsync(fake, devices: 2);
+        await cluster.ReadyAsync("toy", 2);
+        IModelGrain model = cluster.Grains.GetGrain<IModelGrain>("new");
+        await model.LoadAsync(new ModelDeployment { Source = "/broken" });
+        LoadFailure failure = await FailureAsync(cluster, "new");
+        Assert.Equal("/broken", failure.Source);
+        await GoneAsync(model);
+        IgptException unknown = await Assert.ThrowsAsync<IgptException>(model.GetReplicasAsync);
+        Assert.Contains("no such folder", unknown.Message, StringComparison.Ordinal);
+        await model.LoadAsync(new ModelDeployment { Source = "/a" });
+        await cluster.ReadyAsync("new", 2);
+        await TestCluster.UntilAsync("it is not on trial any more", async () => (await PlanAsync(cluster)).Models["new"] is { IsOnTrial: false, Before: null });
+        Assert.False((await PlanAsync(cluster)).Failures!.ContainsKey("new"));
+    }
+
+    [Fact]
+    public async Task LoadAsync_SourceThatASiloCannotLoad_IsRefusedAndChangesNothing()
+    {
+        var refusal = new IgptException(IgptErrorCode.InvalidArgument, "source: no such folder") { Field = "source" };
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { Checking = source => source == "/none" ? Task.FromException(refusal) : Task.CompletedTask });
+        await cluster.ReadyAsync("toy", 1);
+        long before = (await PlanAsync(cluster)).Revision;
+        IgptException refused = await Assert.ThrowsAsync<IgptException>(() => cluster.Grains.GetGrain<IModelGrain>("toy").LoadAsync(new ModelDeployment { Source = "/none" }));
+        Assert.Equal((IgptErrorCode.InvalidArgument, "source"), (refused.Code, refused.Field));
+        Assert.Equal(before, (await PlanAsync(cluster)).Revision);
+        Assert.Equal("v1", Assert.Single(await cluster.ReadyAsync("toy", 1)).ModelVersion);
     }
 
     [Fact]
@@ -122,7 +156,7 @@ public sealed class DeploymentTests
         ISessionGrain session = cluster.Grains.GetGrain<ISessionGrain>("first");
         await session.StartAsync(Spec with { TimeToLive = TimeSpan.FromMinutes(5) }, replicas[0].Id);
         await TestCluster.UntilAsync("some tokens", async () => (await session.GetAsync()).Position > 10);
-        Task drained = cluster.Grains.GetGrain<ISiloGrain>(replicas[0].SiloAddress).DrainAsync();
+        Task drained = cluster.Grains.GetGrain<ISiloGrain>(replicas[0].SiloAddress).DrainAsync(force: false);
         await TestCluster.UntilAsync("it takes no more work", async () => (await cluster.StatusAsync(replicas[0].Id)).State == ReplicaState.Draining);
         steps.Release(10_000);
         await drained;
@@ -144,7 +178,7 @@ public sealed class DeploymentTests
         await session.StartAsync(Spec, replicas[0].Id);
         await TestCluster.UntilAsync("some tokens", async () => (await session.GetAsync()).Position > 10);
         SiloAddress its = (await cluster.Grains.GetGrain<IManagementGrain>(0).GetActivationAddress(session, Cancelled))!;
-        Task drained = cluster.Grains.GetGrain<ISiloGrain>(its.ToParsableString()).DrainAsync();
+        Task drained = cluster.Grains.GetGrain<ISiloGrain>(its.ToParsableString()).DrainAsync(force: false);
         await TestCluster.UntilAsync("it takes no more work", async () =>
             (await cluster.Grains.GetGrain<IPlanGrain>(IPlanGrain.Key).GetAsync()).Draining.Contains(its.ToParsableString()));
         steps.Release(10_000);
@@ -155,15 +189,84 @@ public sealed class DeploymentTests
     }
 
     [Fact]
-    public async Task DrainAsync_OnlySilo_SaysSoAndLeavesItsReplicasAlone()
+    public async Task DrainAsync_OnlySiloForced_SaysSoAndLeavesItsReplicasAlone()
     {
         await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel(), gateways: 1);
         ReplicaStatus replica = Assert.Single(await cluster.ReadyAsync("toy", 1));
         IModelGrain model = cluster.Grains.GetGrain<IModelGrain>("toy");
-        await cluster.Grains.GetGrain<ISiloGrain>(replica.SiloAddress).DrainAsync();
+        await cluster.Grains.GetGrain<ISiloGrain>(replica.SiloAddress).DrainAsync(force: true);
         await TestCluster.UntilAsync("it is known as leaving", async () => (await model.GetReplicasAsync()) is [{ State: ReplicaState.Draining }]);
         Assert.Equal(IgptErrorCode.NoReplica, (await Assert.ThrowsAsync<IgptException>(model.DescribeAsync)).Code);
         await TestCluster.UntilAsync("no replica is left there", async () => !(await HereAsync(cluster, replica.SiloAddress)).Contains("igpt.replica/", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task DrainAsync_OnlySilo_IsRefusedAndServesOn()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel(), gateways: 1);
+        ReplicaStatus replica = Assert.Single(await cluster.ReadyAsync("toy", 1));
+        ISiloGrain silo = cluster.Grains.GetGrain<ISiloGrain>(replica.SiloAddress);
+        IgptException refused = await Assert.ThrowsAsync<IgptException>(() => silo.DrainAsync(force: false));
+        Assert.Equal(IgptErrorCode.Unsupported, refused.Code);
+        Assert.Contains("no other silo that stays", refused.Message, StringComparison.Ordinal);
+        Assert.Empty((await cluster.Grains.GetGrain<IPlanGrain>(IPlanGrain.Key).GetAsync()).Draining);
+        (int[] tokens, _) = await ReadAsync(await StartAsync(cluster, Spec), Prompt.Length);
+        Assert.Equal(Undisturbed, tokens);
+
+        // A process that is told to stop leaves all the same, whatever was refused before.
+        await silo.DrainAsync(force: true);
+        await TestCluster.UntilAsync("it is known as leaving", async () => (await cluster.Grains.GetGrain<IPlanGrain>(IPlanGrain.Key).GetAsync()).Draining.Count == 1);
+    }
+
+    [Fact]
+    public async Task DrainAsync_TwoSilosAtOnce_OneIsRefused()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel(), devices: 2);
+        ReplicaStatus[] replicas = await cluster.ReadyAsync("toy", 2);
+        Exception?[] refusals = await Task.WhenAll(replicas.Select(replica => Record.ExceptionAsync(() => cluster.Grains.GetGrain<ISiloGrain>(replica.SiloAddress).DrainAsync(force: false)).AsTask()));
+        Assert.Equal(IgptErrorCode.Unsupported, Assert.IsType<IgptException>(Assert.Single(refusals.OfType<Exception>())).Code);
+        await cluster.ReadyAsync("toy", 1);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task UndrainAsync_DrainedSilo_ServesAgain(bool isOnly)
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel(), devices: isOnly ? 1 : 2, gateways: 1);
+        ReplicaStatus replica = (await cluster.ReadyAsync("toy", cluster.DeviceCount))[0];
+        ISiloGrain silo = cluster.Grains.GetGrain<ISiloGrain>(replica.SiloAddress);
+        for (int round = 0; round < 2; round++)
+        {
+            await silo.DrainAsync(force: isOnly);
+            await silo.UndrainAsync();
+            Assert.Contains(await cluster.ReadyAsync("toy", cluster.DeviceCount), ready => ready.Silo == replica.Silo);
+
+            // What is known of replicas is a second old.
+            ISessionGrain? session = null;
+            await TestCluster.UntilAsync("a session is started", async () => (session = await StartAsync(cluster, Spec, $"round-{round}")) is not null);
+            Assert.Equal(Undisturbed, (await ReadAsync(session!, Prompt.Length)).Tokens);
+        }
+
+        await silo.UndrainAsync();
+        await cluster.ReadyAsync("toy", cluster.DeviceCount);
+    }
+
+    [Fact]
+    public async Task UndrainAsync_WhileItDrains_EndsTheDrain()
+    {
+        using var steps = new SemaphoreSlim(0);
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { BeforeStep = _ => steps.Wait(Cancelled) });
+        ISessionGrain session = await StartAsync(cluster, Spec);
+        ReplicaStatus replica = Assert.Single(await cluster.ReadyAsync("toy", 1));
+        ISiloGrain silo = cluster.Grains.GetGrain<ISiloGrain>(replica.SiloAddress);
+        Task drained = silo.DrainAsync(force: true);
+        await TestCluster.UntilAsync("it takes no more work", async () => (await cluster.StatusAsync(replica.Id)).State == ReplicaState.Draining);
+        await silo.UndrainAsync();
+        await drained;
+        steps.Release(10_000);
+        Assert.Equal(Undisturbed, (await ReadAsync(session, Prompt.Length)).Tokens);
+        await cluster.ReadyAsync("toy", 1);
     }
 
     // Who has not heard of the draining yet may call a replica where it was: for as long as it takes to refuse that, it is counted there.
@@ -174,6 +277,15 @@ public sealed class DeploymentTests
     {
         DetailedGrainStatistic[] all = await cluster.Grains.GetGrain<IManagementGrain>(0).GetDetailedGrainStatistics(null, [SiloAddress.FromParsableString(silo)], Cancelled);
         return string.Join(' ', all.Select(grain => grain.GrainId.ToString()).Where(grain => grain.StartsWith("igpt.", StringComparison.Ordinal) && !grain.StartsWith("igpt.silo/", StringComparison.Ordinal)));
+    }
+
+    static Task<ClusterPlan> PlanAsync(TestCluster cluster) => cluster.Grains.GetGrain<IPlanGrain>(IPlanGrain.Key).GetAsync();
+
+    static async Task<LoadFailure> FailureAsync(TestCluster cluster, string model)
+    {
+        LoadFailure? failure = null;
+        await TestCluster.UntilAsync("it is told why", async () => (failure = (await PlanAsync(cluster)).Failures?.GetValueOrDefault(model)) is not null);
+        return failure!;
     }
 
     static Task GoneAsync(IModelGrain model) => TestCluster.UntilAsync("it is not served any more", async () =>

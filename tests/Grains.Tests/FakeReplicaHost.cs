@@ -9,23 +9,25 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace IgptCluster.Grains.Tests;
 
 /// <summary>Starts real engines over runners without tensors.</summary>
-internal sealed class FakeReplicaHost(SiloAdvertisement advertisement, FakeModel model) : IReplicaHost
+internal sealed class FakeReplicaHost(SiloAdvertisement advertisement, FakeModel served) : IReplicaHost
 {
     public SiloAdvertisement Advertisement { get; } = advertisement;
 
     public ReplicaEngine Start(ReplicaId replica, ModelDeployment deployment)
     {
-        var runner = new FakeModelRunner(model.Shape, model.Slots) { BeforeStep = model.BeforeStep };
-        var loop = new EngineLoop(new EngineOptions { MaxWaiting = model.MaxWaiting }, () => runner, TimeProvider.System, NullLogger.Instance);
-        model.Runners.Add(runner);
+        var runner = new FakeModelRunner(served.Shape, served.Slots) { BeforeStep = served.BeforeStep };
+        var loop = new EngineLoop(new EngineOptions { MaxWaiting = served.MaxWaiting }, () => runner, TimeProvider.System, NullLogger.Instance);
+        served.Runners.Add(runner);
         return new ReplicaEngine(loop, "cpu", "float32", LoadAsync(loop, replica, deployment), new LoadProgress());
     }
+
+    public Task CheckAsync(string model, ModelDeployment deployment) => served.Checking(deployment.Source);
 
     async Task<LoadedModel> LoadAsync(EngineLoop loop, ReplicaId replica, ModelDeployment deployment)
     {
         ModelShape shape = await loop.StartAsync();
-        await model.Loading(replica);
-        await model.LoadingFrom(deployment.Source);
+        await served.Loading(replica);
+        await served.LoadingFrom(deployment.Source);
         var head = new LinearHead(
             new HeadDescription("parity", Layer: 1, ["even", "odd"]), [.. Enumerable.Range(0, 2 * shape.EmbeddingSize).Select(i => i % 3 - 1f)], [0.5f, -0.5f]);
         var description = new ModelDescription
@@ -35,14 +37,14 @@ internal sealed class FakeReplicaHost(SiloAdvertisement advertisement, FakeModel
             ConfigJson = "{}",
             PreprocessorJson = "",
             ProbeLayer = 1,
-            Heads = model.HasOwnHead ? [head.Description] : [],
+            Heads = served.HasOwnHead ? [head.Description] : [],
             VocabularySize = shape.VocabularySize,
             PositionCount = shape.PositionCount,
             LayerCount = shape.LayerCount,
             EmbeddingSize = shape.EmbeddingSize,
             CanGenerate = shape.LogitCount > 0,
         };
-        return new LoadedModel(description, model.HasOwnHead ? [head] : []);
+        return new LoadedModel(description, served.HasOwnHead ? [head] : []);
     }
 }
 
@@ -63,6 +65,9 @@ internal sealed class FakeModel
 
     /// <summary>The same, by where they are loaded from; fails as loading would.</summary>
     public Func<string, Task> LoadingFrom { get; init; } = _ => Task.CompletedTask;
+
+    /// <summary>What silos find when they are asked whether a folder can be loaded; fails as that would.</summary>
+    public Func<string, Task> Checking { get; init; } = _ => Task.CompletedTask;
 
     /// <summary>Runs on the engines' threads before each step.</summary>
     public Action<StepPlan> BeforeStep { get; set; } = _ => { };

@@ -24,6 +24,8 @@ internal sealed class SimulatedReplicaHost(SiloAdvertisement advertisement, Simu
         return new ReplicaEngine(loop, plan.Roofline.Device.Name, "bfloat16", LoadAsync(loop, replica), new LoadProgress());
     }
 
+    public Task CheckAsync(string model, ModelDeployment deployment) => Task.CompletedTask;
+
     static async Task<LoadedModel> LoadAsync(EngineLoop loop, ReplicaId replica)
     {
         ModelShape shape = await loop.StartAsync();

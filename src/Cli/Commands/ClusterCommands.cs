@@ -20,7 +20,7 @@ internal static class ClusterCommands
 
             return ExitCode.Ok;
         });
-        var command = new Command("cluster", "Silos, devices and replicas.") { watch, Drain(application) };
+        var command = new Command("cluster", "Silos, devices and replicas.") { watch, Drain(application), Undrain(application) };
         application.SetAction(command, async (_, context) =>
         {
             Show(context, await Client(context).DescribeAsync(new DescribeClusterRequest(), deadline: context.Deadline, cancellationToken: context.CancellationToken));
@@ -32,11 +32,25 @@ internal static class ClusterCommands
     static Command Drain(CliApplication application)
     {
         var silo = new Argument<string>("silo") { Description = "The silo's name, as igpt cluster shows it." };
-        var command = new Command("drain", "Takes a silo out of service and waits until its sessions go on elsewhere or are parked; its process stays.") { silo };
+        var force = new Option<bool>("--force") { Description = "Also where no other silo serves what it serves: the cluster then refuses that work." };
+        var command = new Command("drain", "Takes a silo out of service and waits until its sessions go on elsewhere or are parked; its process stays.") { silo, force };
         application.SetAction(command, async (parsed, context) =>
         {
-            var request = new DrainSiloRequest { Silo = parsed.GetRequiredValue(silo) };
+            var request = new DrainSiloRequest { Silo = parsed.GetRequiredValue(silo), Force = parsed.GetValue(force) };
             context.WriteDone(await Client(context).DrainAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken), $"drained {request.Silo}");
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    static Command Undrain(CliApplication application)
+    {
+        var silo = new Argument<string>("silo") { Description = "The silo's name, as igpt cluster shows it." };
+        var command = new Command("undrain", "Puts a drained silo into service again.") { silo };
+        application.SetAction(command, async (parsed, context) =>
+        {
+            var request = new UndrainSiloRequest { Silo = parsed.GetRequiredValue(silo) };
+            context.WriteDone(await Client(context).UndrainAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken), $"undrained {request.Silo}");
             return ExitCode.Ok;
         });
         return command;

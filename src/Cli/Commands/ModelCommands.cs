@@ -8,6 +8,7 @@ namespace IgptCluster.Cli.Commands;
 internal static class ModelCommands
 {
     const int HeadsShown = 10;
+    static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(500);
 
     internal static Command Create(CliApplication application)
     {
@@ -52,19 +53,45 @@ internal static class ModelCommands
         var replicas = new Option<uint>("--replicas") { Description = "Replicas; default one per device.", DefaultValueFactory = _ => 0 };
         var dtype = new Option<string>("--dtype") { Description = "Type of the weights: float32, bfloat16, int8; default the silos'.", DefaultValueFactory = _ => "" };
         var kvDtype = new Option<string>("--kv-dtype") { Description = "Type of keys and values, likewise; default as the weights, bfloat16 with int8.", DefaultValueFactory = _ => "" };
-        var command = new Command("load", "Serves another model.") { name, source, replicas, dtype, kvDtype };
-        application.SetAction(command, async (parsed, context) => Show(context, await Client(context).LoadAsync(
-            new LoadModelRequest
+        var wait = new Option<bool>("--wait") { Description = "Ends when all its replicas are ready, or with the reason when one cannot be loaded; what was served before is then served on." };
+        var command = new Command("load", "Serves another model, or another version of one.") { name, source, replicas, dtype, kvDtype, wait };
+        application.SetAction(command, async (parsed, context) =>
+        {
+            var request = new LoadModelRequest
             {
                 Model = parsed.GetRequiredValue(name),
                 Source = parsed.GetRequiredValue(source),
                 Replicas = parsed.GetValue(replicas),
                 Dtype = parsed.GetRequiredValue(dtype),
                 KvDtype = parsed.GetRequiredValue(kvDtype),
-            },
-            deadline: context.Deadline,
-            cancellationToken: context.CancellationToken)));
+            };
+            Model model = await Client(context).LoadAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken);
+            return Show(context, parsed.GetValue(wait) ? await LoadedAsync(context, request.Model) : model);
+        });
         return command;
+    }
+
+    /// <summary>A model once all its replicas are ready.</summary>
+    static async Task<Model> LoadedAsync(CliContext context, string name)
+    {
+        using var tick = new PeriodicTimer(LookInterval);
+        while (true)
+        {
+            ListModelsResponse now = await Client(context).ListAsync(new ListModelsRequest(), deadline: context.Deadline, cancellationToken: context.CancellationToken);
+            if (now.Failures.FirstOrDefault(failure => failure.Model == name) is { } failure)
+            {
+                throw new CliException(ExitCode.BadInput, $"'{name}' could not be loaded from '{failure.Source}': {failure.Message}");
+            }
+
+            Model model = now.Models.FirstOrDefault(model => model.Name == name)
+                ?? throw new CliException(ExitCode.NotFound, $"'{name}' was unloaded while it was being loaded");
+            if (!model.Loading)
+            {
+                return model;
+            }
+
+            await tick.WaitForNextTickAsync(context.CancellationToken);
+        }
     }
 
     static Command Unload(CliApplication application)
@@ -122,13 +149,18 @@ internal static class ModelCommands
             table.AddRow(
                 Markup.Escape(model.Name),
                 model.Version,
-                $"{model.Width} × {model.Height}",
+                model.Width > 0 ? $"{model.Width} × {model.Height}" : "",
                 model.CanGenerate ? "generate, score, embed" : "embed",
                 Markup.Escape(HeadsOf(model)),
                 string.Join(", ", model.Replicas.Select(replica => replica.State)));
         }
 
         context.Write(table);
+        foreach (LoadFailure failure in response.Failures)
+        {
+            context.WriteLine($"'{failure.Model}' could not be loaded from '{failure.Source}': {failure.Message}");
+        }
+
         return ExitCode.Ok;
     }
 

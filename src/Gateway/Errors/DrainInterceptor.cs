@@ -8,7 +8,8 @@ namespace IgptCluster.Gateway.Errors;
 /// <summary>Sends who comes with work while this gateway leaves to another one; what is being answered is answered, and who only looks is told.</summary>
 internal sealed class DrainInterceptor(SiloDrain drain) : Interceptor
 {
-    static readonly HashSet<string> LooksOnly = ["Get", "List", "Describe"];
+    // And what takes silos out of service and back: a cluster of one gateway must be able to come back by itself.
+    static readonly HashSet<string> LooksOnly = ["Get", "List", "Describe", "Drain", "Undrain"];
 
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)

@@ -27,7 +27,8 @@ internal sealed class GenerationRelay(IGrainFactory grains, SiloDrain drain, Tim
     public async Task RunAsync(
         IReadOnlyList<RelayedSession> sessions, IServerStreamWriter<GenerateEvent> client, CancellationToken cancellationToken)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, drain.StreamsEnd);
+        CancellationToken leaves = drain.StreamsEnd;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, leaves);
         var events = Channel.CreateBounded<GenerateEvent>(new BoundedChannelOptions(sessions.Sum(session => session.Events.MostEvents))
         {
             SingleReader = true,
@@ -41,7 +42,7 @@ internal sealed class GenerationRelay(IGrainFactory grains, SiloDrain drain, Tim
                 await client.WriteAsync(happened, stop.Token);
             }
         }
-        catch (Exception) when (drain.StreamsEnd.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (Exception) when (leaves.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             throw Leaving();
         }

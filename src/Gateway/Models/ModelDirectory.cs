@@ -58,7 +58,8 @@ internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, 
         RequireDevices();
         if (!Names.Contains(model))
         {
-            throw new IgptException(IgptErrorCode.ModelNotFound, $"no model '{model}'; the cluster has {string.Join(", ", Names.Select(known => $"'{known}'"))}")
+            string why = cluster.LoadFailure(model) is { } failure ? $". It could not be loaded from '{failure.Source}': {failure.Message}" : "";
+            throw new IgptException(IgptErrorCode.ModelNotFound, $"no model '{model}'; the cluster has {(Names.Count > 0 ? string.Join(", ", Names.Select(known => $"'{known}'")) : "none")}{why}")
             {
                 Field = "model",
             };
@@ -73,13 +74,29 @@ internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, 
     /// <exception cref="IgptException">NoReplica.</exception>
     public void RequireDevices()
     {
-        if (Names.Count == 0)
+        if (!HasDevices)
         {
             throw NoDevices();
         }
     }
 
-    string Resolve(string name) => name.Length > 0 ? name : Names is [string first, ..] ? first : throw NoDevices();
+    /// <summary>Whether a silo with a device has joined.</summary>
+    public bool HasDevices => cluster.Silos.Values.Any(silo => silo.Devices.Count > 0);
+
+    /// <summary>Models that could not be loaded lately, and why.</summary>
+    public IReadOnlyDictionary<string, LoadFailure> LoadFailures => cluster.Plan.Failures ?? [];
+
+    /// <summary>Whether a version of a model was loaded that is not complete yet.</summary>
+    /// <param name="model">Model name.</param>
+    public bool IsLoading(string model) => cluster.Deployment(model).IsOnTrial;
+
+    string Resolve(string name)
+    {
+        RequireDevices();
+        return name.Length > 0 ? name : Names is [string first, ..] ? first : throw new IgptException(
+            IgptErrorCode.ModelNotFound, "every model of the cluster has been unloaded: load one (igpt models load)")
+        { Field = "model" };
+    }
 
     static IgptException NoDevices() => new(IgptErrorCode.NoReplica, "the cluster serves no model: no silo with a device has joined yet")
     {

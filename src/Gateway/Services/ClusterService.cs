@@ -34,11 +34,15 @@ internal sealed class ClusterService(ClusterView cluster, ModelDirectory models,
         while (await tick.WaitForNextTickAsync(ended.Token));
     }
 
-    public override async Task<Empty> Drain(DrainSiloRequest request, ServerCallContext context)
+    public override Task<Empty> Drain(DrainSiloRequest request, ServerCallContext context) => TellAsync(request.Silo, silo => silo.DrainAsync(request.Force), context.CancellationToken);
+
+    public override Task<Empty> Undrain(UndrainSiloRequest request, ServerCallContext context) => TellAsync(request.Silo, silo => silo.UndrainAsync(), context.CancellationToken);
+
+    async Task<Empty> TellAsync(string name, Func<ISiloGrain, Task> tell, CancellationToken cancellationToken)
     {
-        KeyValuePair<SiloAddress, SiloAdvertisement>[] named = [.. cluster.Silos.Where(silo => silo.Value.Name == request.Silo)];
-        Require.That(named.Length > 0, "silo", $"must be the name of a live silo: {string.Join(", ", cluster.Silos.Values.Select(silo => $"'{silo.Name}'"))}; given '{request.Silo}'");
-        await Task.WhenAll(named.Select(silo => grains.GetGrain<ISiloGrain>(silo.Key.ToParsableString()).DrainAsync().WaitAsync(context.CancellationToken)));
+        KeyValuePair<SiloAddress, SiloAdvertisement>[] named = [.. cluster.Silos.Where(silo => silo.Value.Name == name)];
+        Require.That(named.Length > 0, "silo", $"must be the name of a live silo: {string.Join(", ", cluster.Silos.Values.Select(silo => $"'{silo.Name}'"))}; given '{name}'");
+        await Task.WhenAll(named.Select(silo => tell(grains.GetGrain<ISiloGrain>(silo.Key.ToParsableString())).WaitAsync(cancellationToken)));
         return new Empty();
     }
 

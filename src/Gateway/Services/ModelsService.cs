@@ -15,12 +15,16 @@ internal sealed class ModelsService(ModelDirectory models, IGrainFactory grains,
     const uint MostReplicas = 1000;
 
     public override async Task<ListModelsResponse> List(ListModelsRequest request, ServerCallContext context) =>
-        new() { Models = { await Task.WhenAll(models.Names.Select(DescribeAsync)) } };
+        new()
+        {
+            Models = { await Task.WhenAll(models.Names.Select(DescribeAsync)) },
+            Failures = { models.LoadFailures.OrderBy(failure => failure.Key, StringComparer.Ordinal).Select(failure => new Protocol.V1.LoadFailure { Model = failure.Key, Source = failure.Value.Source, Message = failure.Value.Message }) },
+        };
 
     public override async Task<Model> Get(GetModelRequest request, ServerCallContext context)
     {
         ServedModel model = await models.GetAsync(request.Model, isFresh: true);
-        return model.ToMessage(await models.ReplicasAsync(model.Description.Name));
+        return Told(model.ToMessage(await models.ReplicasAsync(model.Description.Name)));
     }
 
     public override async Task<Head> PutHead(PutHeadRequest request, ServerCallContext context)
@@ -89,8 +93,16 @@ internal sealed class ModelsService(ModelDirectory models, IGrainFactory grains,
     async Task<Model> DescribeAsync(string name)
     {
         ReplicaStatus[] replicas = await models.ReplicasAsync(name, isFresh: true);
-        return replicas.Any(replica => replica.State == ReplicaState.Ready)
+        return Told(replicas.Any(replica => replica.State == ReplicaState.Ready)
             ? (await models.GetAsync(name)).ToMessage(replicas)
-            : new Model { Name = name, Replicas = { replicas.Select(replica => replica.ToMessage()) } };
+            : new Model { Name = name, Replicas = { replicas.Select(replica => replica.ToMessage()) } });
+    }
+
+    /// <summary>With what became of the latest attempt to load another version of it.</summary>
+    Model Told(Model model)
+    {
+        model.Loading = models.IsLoading(model.Name);
+        model.LoadFailure = models.LoadFailures.TryGetValue(model.Name, out Contracts.LoadFailure? failure) ? $"{failure.Source}: {failure.Message}" : "";
+        return model;
     }
 }

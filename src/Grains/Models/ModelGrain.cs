@@ -16,6 +16,7 @@ namespace IgptCluster.Grains.Models;
 internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider services, TimeProvider time, ILogger<ModelGrain> logger) : Grain, IModelGrain
 {
     static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan CheckLimit = TimeSpan.FromSeconds(25);
 
     ModelHeads _heads = null!;
     ReplicaFleet _fleet = null!;
@@ -36,7 +37,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
         await _fleet.FindAsync(cancellationToken);
         cluster.Learn(await GrainFactory.GetGrain<IPlanGrain>(IPlanGrain.Key).GetAsync());
         await _fleet.LookAsync(cancellationToken);
-        this.RegisterGrainTimer(LookAsync, new GrainTimerCreationOptions(LookInterval, LookInterval) { Interleave = true });
+        this.RegisterGrainTimer(LookAndJudgeAsync, new GrainTimerCreationOptions(LookInterval, LookInterval) { Interleave = true });
     }
 
     public Task<ReplicaStatus[]> GetReplicasAsync()
@@ -88,8 +89,14 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
             throw new IgptException(IgptErrorCode.NoReplica, "no silo with a device has joined the cluster: there is nowhere to load a model") { RetryAfter = LookInterval };
         }
 
-        long before = cluster.Deployment(Name).Revision;
-        await SetAsync(deployment with { Revision = Math.Max(before + 1, time.GetUtcNow().ToUnixTimeMilliseconds()) });
+        await CheckAsync(deployment);
+        ModelDeployment? before = cluster.Plan.Models.GetValueOrDefault(Name);
+        await SetAsync(deployment with
+        {
+            Revision = Math.Max((before?.Revision ?? 0) + 1, time.GetUtcNow().ToUnixTimeMilliseconds()),
+            IsOnTrial = true,
+            Before = before is { IsOnTrial: true } ? before.Before : before,
+        });
         LogLoading(Name, deployment.Source, deployment.Replicas);
     }
 
@@ -99,7 +106,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
 
         // What the silos' settings serve stays known as not wanted; what was loaded is forgotten.
         bool isOwn = cluster.Silos.Values.Any(silo => silo.Serves(Name));
-        await SetAsync(isOwn ? cluster.Deployment(Name) with { IsServed = false } : null);
+        await SetAsync(isOwn ? cluster.Deployment(Name) with { IsServed = false, IsOnTrial = false, Before = null } : null);
         LogUnloaded(Name);
     }
 
@@ -110,10 +117,49 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
         LogScaled(Name, replicas);
     }
 
-    async Task SetAsync(ModelDeployment? deployment)
+    async Task SetAsync(ModelDeployment? deployment, LoadFailure? failure = null)
     {
-        cluster.Learn(await GrainFactory.GetGrain<IPlanGrain>(IPlanGrain.Key).SetModelAsync(Name, deployment));
+        cluster.Learn(await GrainFactory.GetGrain<IPlanGrain>(IPlanGrain.Key).SetModelAsync(Name, deployment, failure));
         await LookAsync(CancellationToken.None);
+    }
+
+    /// <summary>Every silo that may hold a replica must be able to load it: what cannot be served is refused before anything changes.</summary>
+    async Task CheckAsync(ModelDeployment deployment)
+    {
+        try
+        {
+            IEnumerable<SiloAddress> silos = cluster.Silos.Where(silo => silo.Value.Devices.Count > 0 && !cluster.IsDraining(silo.Key)).Select(silo => silo.Key);
+            await Task.WhenAll(silos.Select(silo => GrainFactory.GetGrain<ISiloGrain>(silo.ToParsableString()).CheckAsync(Name, deployment))).WaitAsync(CheckLimit, time);
+        }
+        catch (TimeoutException)
+        {
+            throw new IgptException(IgptErrorCode.NoReplica, $"a silo did not read '{deployment.Source}' within {CheckLimit.TotalSeconds:0} s, so nothing was changed: try again") { RetryAfter = LookInterval };
+        }
+    }
+
+    /// <summary>What was loaded has shown that it can be served, or what was served before holds again.</summary>
+    async Task JudgeAsync()
+    {
+        if (cluster.Deployment(Name) is not { IsOnTrial: true } trial)
+        {
+            return;
+        }
+
+        if (_fleet.Faulted(trial.Revision) is { } faulted)
+        {
+            LogFailed(Name, trial.Source, faulted.Silo, faulted.Message);
+            await SetAsync(trial.Before, new LoadFailure(trial.Source, $"replica {faulted.Id} on silo {faulted.Silo}: {faulted.Message}"));
+        }
+        else if (_fleet.IsComplete(trial.Revision))
+        {
+            await SetAsync(trial with { IsOnTrial = false, Before = null });
+        }
+    }
+
+    async Task LookAndJudgeAsync(CancellationToken cancellationToken)
+    {
+        await LookAsync(cancellationToken);
+        await JudgeAsync();
     }
 
     /// <summary>One look at a time: two would start the same replica.</summary>
@@ -167,7 +213,8 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
     IgptException NotServed()
     {
         string known = cluster.Models is { Count: > 0 } models ? string.Join(", ", models.Select(model => $"'{model}'")) : "no model at all";
-        return new IgptException(IgptErrorCode.ModelNotFound, $"no silo serves a model '{Name}'; the cluster has {known}") { Field = "model" };
+        string why = cluster.LoadFailure(Name) is { } failure ? $" It could not be loaded from '{failure.Source}': {failure.Message}" : "";
+        return new IgptException(IgptErrorCode.ModelNotFound, $"no silo serves a model '{Name}'; the cluster has {known}.{why}") { Field = "model" };
     }
 
     void RequireNotOwn(ModelDescription checkpoint, string name, string otherwise)
@@ -186,6 +233,9 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
 
     [LoggerMessage(1107, LogLevel.Information, "Model {Model} is loaded from {Source} on {Replicas} replicas (0: one for each device)")]
     partial void LogLoading(string model, string source, int replicas);
+
+    [LoggerMessage(1110, LogLevel.Error, "Model {Model} could not be loaded from {Source}, and is served as before: silo {Silo} says: {Reason}")]
+    partial void LogFailed(string model, string source, string silo, string reason);
 
     [LoggerMessage(1108, LogLevel.Information, "Model {Model} is not served any more")]
     partial void LogUnloaded(string model);

@@ -48,6 +48,9 @@ internal sealed partial class ReplicaFleet(string model, ModelHeads heads, IGrai
         }
     }
 
+    /// <summary>A replica of a version that cannot take work; null if there is none.</summary>
+    internal ReplicaStatus? Faulted(long revision) => _replicas.Values.FirstOrDefault(replica => replica.Revision == revision && replica.State == ReplicaState.Faulted);
+
     /// <summary>Finds what a predecessor of this activation has left.</summary>
     internal async Task FindAsync(CancellationToken cancellationToken)
     {
@@ -113,7 +116,8 @@ internal sealed partial class ReplicaFleet(string model, ModelHeads heads, IGrai
             && !_cluster.Plan.Draining.Contains(replica.SiloAddress)).OrderBy(replica => replica.Id.Index),
     ];
 
-    bool IsComplete(long revision) =>
+    /// <summary>Whether all replicas of a version that are wanted are ready.</summary>
+    internal bool IsComplete(long revision) =>
         Current(revision) is { Length: > 0 } current && current.Length >= Wanted(Deployment) && current.All(replica => replica.State == ReplicaState.Ready);
 
     /// <summary>

@@ -52,6 +52,10 @@ public sealed class ClusterView(ISiloStatusOracle statuses, ISiloMetadataCache m
     /// <param name="silo">A silo of the membership.</param>
     public bool IsDraining(SiloAddress silo) => Plan.Draining.Contains(silo.ToParsableString());
 
+    /// <summary>Why the latest attempt to load a model failed; null: it did not.</summary>
+    /// <param name="model">Model name.</param>
+    public LoadFailure? LoadFailure(string model) => Plan.Failures?.GetValueOrDefault(model);
+
     /// <summary>How a model is to be served.</summary>
     /// <param name="model">Model name.</param>
     public ModelDeployment Deployment(string model) => Plan.Models.GetValueOrDefault(model) ?? new ModelDeployment();

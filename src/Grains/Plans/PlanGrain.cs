@@ -36,18 +36,53 @@ internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider se
 
     public Task<ClusterPlan> GetAsync() => Task.FromResult(_state.State!);
 
-    public Task<ClusterPlan> SetModelAsync(string model, ModelDeployment? deployment)
+    public Task<ClusterPlan> SetModelAsync(string model, ModelDeployment? deployment, LoadFailure? failure = null) => SetAsync(_state.State! with
     {
-        Dictionary<string, ModelDeployment> models = new(_state.State!.Models);
-        _ = deployment is null ? models.Remove(model) : (models[model] = deployment) is not null;
-        return SetAsync(_state.State with { Models = models });
-    }
+        Models = With(_state.State.Models, model, deployment),
+        Failures = With(_state.State.Failures ?? [], model, failure),
+    });
 
-    public Task<ClusterPlan> DrainAsync(string silo)
+    public Task<ClusterPlan> DrainAsync(string silo, bool force)
     {
+        if (!force && !_state.State!.Draining.Contains(silo))
+        {
+            RequireOthers(silo);
+        }
+
         // A silo that has left and comes again has another address.
         var known = cluster.Statuses.Where(one => one.Value != SiloStatus.Dead).Select(one => one.Key.ToParsableString()).ToHashSet();
         return SetAsync(_state.State! with { Draining = [.. _state.State.Draining.Where(known.Contains), silo] });
+    }
+
+    public Task<ClusterPlan> UndrainAsync(string silo) => SetAsync(_state.State! with { Draining = [.. _state.State.Draining.Where(one => one != silo)] });
+
+    /// <summary>What a silo serves must be served by another one that stays.</summary>
+    void RequireOthers(string silo)
+    {
+        SiloAddress[] others =
+        [
+            .. cluster.Silos.Where(one => one.Value.Devices.Count > 0).Select(one => one.Key)
+                .Where(one => one.ToParsableString() != silo && !_state.State!.Draining.Contains(one.ToParsableString())),
+        ];
+        string[] alone = [.. cluster.Models.Where(model => !others.Any(other => cluster.CanServe(cluster.Advertisement(other), model)))];
+        if (others.Length == 0 || alone.Length > 0)
+        {
+            string what = alone.Length > 0 ? $"no other silo that stays serves {string.Join(", ", alone.Select(model => $"'{model}'"))}" : "no other silo that stays has a device";
+            throw new IgptException(
+                IgptErrorCode.Unsupported,
+                $"{what}: drained, the cluster would refuse that work until the silo is undrained or started again. Start another silo first, or drain this one with force (igpt cluster drain --force)")
+            {
+                Field = "silo",
+            };
+        }
+    }
+
+    static Dictionary<string, T> With<T>(Dictionary<string, T> all, string name, T? one)
+        where T : class
+    {
+        Dictionary<string, T> changed = new(all);
+        _ = one is null ? changed.Remove(name) : (changed[name] = one) is not null;
+        return changed;
     }
 
     async Task<ClusterPlan> SetAsync(ClusterPlan changed)

@@ -13,4 +13,10 @@ public interface IReplicaHost
     /// <param name="deployment">From where and how; without a source its model is one of this silo's.</param>
     /// <exception cref="IgptException">ModelNotFound if it is not.</exception>
     ReplicaEngine Start(ReplicaId replica, ModelDeployment deployment);
+
+    /// <summary>Checks that a model can be started here, without reading its weights.</summary>
+    /// <param name="model">Model name.</param>
+    /// <param name="deployment">From where and how.</param>
+    /// <exception cref="IgptException">InvalidArgument: why it cannot.</exception>
+    Task CheckAsync(string model, ModelDeployment deployment);
 }

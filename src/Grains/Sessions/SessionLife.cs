@@ -426,7 +426,8 @@ internal sealed partial class SessionLife : ISessionOwner
     }
 
     static IgptException NotStored() => new(
-        IgptErrorCode.StoreUnavailable, "the session cannot be stored, so it was not started: the cluster's store does not answer. Try again in a moment") { RetryAfter = StoreRetry };
+        IgptErrorCode.StoreUnavailable, "the session cannot be stored, so it was not started: the cluster's store does not answer. Try again in a moment")
+    { RetryAfter = StoreRetry };
 
     IgptException NotFound()
     {

@@ -16,7 +16,7 @@ internal sealed class DrainAtStop(SiloDrain drain) : IHostedLifecycleService
     {
         if (!cancellationToken.IsCancellationRequested)
         {
-            await drain.DrainAsync().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await drain.LeaveAsync().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -10,7 +10,7 @@ using Orleans.Storage;
 namespace IgptCluster.Grains.Silos;
 
 /// <summary>
-/// Takes this silo out of service, once: it takes no new work, generations that run here are stopped between two steps and go on elsewhere, or later, from their logs, and the grains
+/// Takes this silo out of service, and back: it takes no new work, generations that run here are stopped between two steps and go on elsewhere, or later, from their logs, and the grains
 /// that live here come up elsewhere at the next call. Any thread.
 /// </summary>
 public sealed partial class SiloDrain : IDisposable
@@ -28,9 +28,9 @@ public sealed partial class SiloDrain : IDisposable
     readonly ILogger _logger;
     readonly TimeSpan _limit;
     readonly bool _isStored;
-    readonly CancellationTokenSource _started = new();
-    readonly CancellationTokenSource _cut = new();
-    readonly Lazy<Task> _drain;
+    readonly Lock _lock = new();
+    Departure _departure = new();
+    bool _isStopping;
 
     /// <summary>For the service container.</summary>
     /// <param name="grains">Reaches grains.</param>
@@ -44,34 +44,100 @@ public sealed partial class SiloDrain : IDisposable
         (_time, _logger) = (services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<SiloDrain>>());
         _isStored = services.GetKeyedService<IGrainStorage>(SessionStore.Name) is not null;
         _limit = options.Value.Budget * 2 / 3;
-        _drain = new Lazy<Task>(RunAsync);
     }
 
     /// <summary>Cancelled once the silo is leaving: whoever serves clients here sends those that come elsewhere.</summary>
-    public CancellationToken Started => _started.Token;
+    public CancellationToken Started => Volatile.Read(ref _departure).Started.Token;
 
     /// <summary>Cancelled once streams that clients have here are to go on elsewhere.</summary>
-    public CancellationToken StreamsEnd => _cut.Token;
+    public CancellationToken StreamsEnd => Volatile.Read(ref _departure).StreamsEnd.Token;
 
-    /// <summary>Leaves; completes when nothing is left here or the time for it is over. All calls share one.</summary>
-    public Task DrainAsync() => _drain.Value;
-
-    /// <inheritdoc/>
-    public void Dispose()
+    /// <summary>Leaves; completes when nothing is left here or the time for it is over. All calls share one departure.</summary>
+    /// <param name="force">Whether also where models, or sessions, have no other silo.</param>
+    /// <exception cref="IgptException">Unsupported, StoreUnavailable: it stays. Never where it is forced.</exception>
+    public async Task DrainAsync(bool force)
     {
-        _started.Dispose();
-        _cut.Dispose();
+        (Task drain, bool isShared) = Begin(force);
+        try
+        {
+            await drain;
+        }
+        catch (IgptException) when (force && isShared)
+        {
+            await Begin(force).Drain;
+        }
     }
 
-    async Task RunAsync()
+    /// <summary>Leaves for good: the process stops.</summary>
+    internal Task LeaveAsync()
+    {
+        Volatile.Write(ref _isStopping, true);
+        return DrainAsync(force: true);
+    }
+
+    /// <summary>Comes back into service; completes when others know.</summary>
+    /// <exception cref="IgptException">Draining: the process stops; StoreUnavailable: it is still out of service.</exception>
+    public async Task UndrainAsync()
+    {
+        if (Volatile.Read(ref _isStopping))
+        {
+            throw new IgptException(IgptErrorCode.Draining, $"silo {_silo.Name} is being stopped and cannot come back: start it again");
+        }
+
+        Departure departure = Volatile.Read(ref _departure);
+        await departure.Undone.CancelAsync();
+        await (departure.Task ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        _cluster.Learn(await Plan.UndrainAsync(_silo.SiloAddress.ToParsableString()));
+        Interlocked.CompareExchange(ref _departure, new Departure(), departure);
+        LogBack(_silo.Name);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _departure.Dispose();
+
+    IPlanGrain Plan => _grains.GetGrain<IPlanGrain>(IPlanGrain.Key);
+
+    bool HasDevices => _cluster.Advertisement(_silo.SiloAddress).Devices.Count > 0;
+
+    (Task Drain, bool IsShared) Begin(bool force)
+    {
+        lock (_lock)
+        {
+            bool isShared = _departure.Task is not null;
+            return (_departure.Task ??= RunAsync(_departure, force), isShared);
+        }
+    }
+
+    async Task RunAsync(Departure departure, bool force)
+    {
+        // Callers take a lock.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        if (!force && HasDevices)
+        {
+            try
+            {
+                _cluster.Learn(await Plan.DrainAsync(_silo.SiloAddress.ToParsableString(), force: false));
+            }
+            catch
+            {
+                Interlocked.CompareExchange(ref _departure, new Departure(), departure);
+                throw;
+            }
+        }
+
+        await LeaveAsync(departure);
+    }
+
+    async Task LeaveAsync(Departure departure)
     {
         long started = _time.GetTimestamp();
         LogStarted(_silo.Name);
-        await _started.CancelAsync();
+        await departure.Started.CancelAsync();
         using var limit = new CancellationTokenSource(_limit, _time);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, departure.Undone.Token);
         try
         {
-            await EmptyAsync(limit.Token);
+            await EmptyAsync(departure, ended.Token);
             LogDone(_silo.Name, _time.GetElapsedTime(started).TotalSeconds);
         }
         catch (Exception failure)
@@ -80,16 +146,19 @@ public sealed partial class SiloDrain : IDisposable
             LogIncomplete(failure, _silo.Name, _time.GetElapsedTime(started).TotalSeconds);
         }
 
-        await _cut.CancelAsync();
+        if (!departure.Undone.IsCancellationRequested)
+        {
+            await departure.StreamsEnd.CancelAsync();
+        }
     }
 
-    async Task EmptyAsync(CancellationToken cancellationToken)
+    async Task EmptyAsync(Departure departure, CancellationToken cancellationToken)
     {
-        bool hasDevices = _cluster.Advertisement(_silo.SiloAddress).Devices.Count > 0;
-        if (hasDevices)
+        bool hasDevices = HasDevices;
+        if (hasDevices && !_cluster.IsDraining(_silo.SiloAddress))
         {
             // Others hold what was here from now on.
-            _cluster.Learn(await _grains.GetGrain<IPlanGrain>(IPlanGrain.Key).DrainAsync(_silo.SiloAddress.ToParsableString()).WaitAsync(cancellationToken));
+            _cluster.Learn(await Plan.DrainAsync(_silo.SiloAddress.ToParsableString(), force: true).WaitAsync(cancellationToken));
         }
 
         // Generations that could go on nowhere, and are stored nowhere, are let finish.
@@ -97,7 +166,7 @@ public sealed partial class SiloDrain : IDisposable
         bool evict = _isStored || !hasDevices || hasOthers;
         if (evict)
         {
-            await _cut.CancelAsync();
+            await departure.StreamsEnd.CancelAsync();
         }
 
         List<GrainId> replicas = await HereAsync(IsReplica, cancellationToken);
@@ -147,6 +216,9 @@ public sealed partial class SiloDrain : IDisposable
 
     [LoggerMessage(1311, LogLevel.Information, "Silo {Silo} takes no new work and leaves")]
     partial void LogStarted(string silo);
+
+    [LoggerMessage(1314, LogLevel.Information, "Silo {Silo} is in service again")]
+    partial void LogBack(string silo);
 
     [LoggerMessage(1312, LogLevel.Information, "Silo {Silo} holds nothing any more after {Seconds:0.0} s")]
     partial void LogDone(string silo, double seconds);

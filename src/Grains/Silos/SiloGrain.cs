@@ -1,13 +1,19 @@
 using IgptCluster.Contracts;
 using IgptCluster.Grains.Placement;
+using IgptCluster.Grains.Replicas;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace IgptCluster.Grains.Silos;
 
 /// <summary>One silo, as others of the cluster reach it.</summary>
 [OwnSiloPlacement, GrainType("igpt.silo")]
-internal sealed class SiloGrain(SiloDrain drain, ClusterView cluster) : Grain, ISiloGrain
+internal sealed class SiloGrain(SiloDrain drain, ClusterView cluster, IServiceProvider services) : Grain, ISiloGrain
 {
-    public Task DrainAsync() => drain.DrainAsync();
+    public Task DrainAsync(bool force) => drain.DrainAsync(force);
+
+    public Task UndrainAsync() => drain.UndrainAsync();
+
+    public Task CheckAsync(string model, ModelDeployment deployment) => services.GetService<IReplicaHost>()?.CheckAsync(model, deployment) ?? Task.CompletedTask;
 
     public Task TellAsync(ClusterPlan plan)
     {

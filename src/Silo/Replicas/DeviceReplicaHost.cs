@@ -50,6 +50,35 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         return new ReplicaEngine(loop, device, options.TypesOf(served).DType, StartAsync(loop, loaded.Task, device), progress, () => Release(device));
     }
 
+    public async Task CheckAsync(string model, ModelDeployment deployment)
+    {
+        ServedCheckpoint served = Checkpoint(model, deployment);
+        try
+        {
+            // Files are read on a thread that may wait for them.
+            await Task.Run(() => Check(options, served, [.. _engines.Keys]));
+        }
+        catch (Exception failure) when (failure is CheckpointException or InvalidOperationException or IOException or UnauthorizedAccessException)
+        {
+            throw new IgptException(IgptErrorCode.InvalidArgument, $"source: silo '{Advertisement.Name}' cannot load it: {failure.Message}") { Field = "source" };
+        }
+    }
+
+    /// <summary>A broken folder and types that no runner has are told before anything is started.</summary>
+    /// <param name="options">The silo's settings.</param>
+    /// <param name="served">The model.</param>
+    /// <param name="devices">The devices it is to run on.</param>
+    /// <exception cref="CheckpointException">The folder breaks a rule.</exception>
+    /// <exception cref="InvalidOperationException">No runner has its types.</exception>
+    internal static void Check(ReplicaOptions options, ServedCheckpoint served, IReadOnlyList<string> devices)
+    {
+        using Checkpoint checkpoint = CheckpointLoader.Open(served.Path);
+        foreach (string device in devices)
+        {
+            _ = RunnerChoice.For(checkpoint.Config, device, options.TypesOf(served));
+        }
+    }
+
     ServedCheckpoint Checkpoint(string model, ModelDeployment deployment)
     {
         ServedCheckpoint? own = options.Models.FirstOrDefault(one => one.ServedName == model);
