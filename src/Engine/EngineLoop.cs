@@ -15,7 +15,7 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
 {
     // Bounded by admission: at most one submission and a few cancellations per sequence in flight.
     readonly BlockingCollection<Command> _commands = [];
-    readonly ConcurrentDictionary<SequenceId, int> _inFlight = new(); // and what each will have computed
+    readonly ConcurrentDictionary<SequenceId, Sequence> _inFlight = new();
     readonly TaskCompletionSource<ModelShape> _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -196,7 +196,7 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
                 return SubmitOutcome.QueueFull;
             }
 
-            if (!_inFlight.TryAdd(sequence.Id, sequence.Work))
+            if (!_inFlight.TryAdd(sequence.Id, sequence))
             {
                 throw new EngineRequestException($"a sequence's id must be unique among those in flight; given '{sequence.Id}' again");
             }
@@ -210,9 +210,9 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
 
     void Forget(SequenceId id)
     {
-        if (_inFlight.TryRemove(id, out int work))
+        if (_inFlight.TryRemove(id, out Sequence? sequence))
         {
-            Interlocked.Add(ref _tokensInFlight, -work);
+            Interlocked.Add(ref _tokensInFlight, -sequence.Work);
         }
     }
 
@@ -237,9 +237,14 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
             _shape = runner.Shape;
             LogStarted(runner.SlotCount, options.MaxBatchTokens);
             _started.TrySetResult(runner.Shape);
+            using var watch = new StepWatch(options.StepTimeout, time, GiveUp);
             while (!_stopping.IsCancellationRequested)
             {
-                Step(runner, scheduler);
+                if (!TryStep(runner, scheduler, watch))
+                {
+                    // Everything has been told to go on elsewhere meanwhile: nothing here may touch it.
+                    return;
+                }
             }
 
             scheduler.CheckIntegrity();
@@ -250,7 +255,7 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
         }
         catch (Exception failure)
         {
-            _fault = failure.Message;
+            _fault = _fault.Length > 0 ? _fault : failure.Message;
             LogFault(failure);
             _started.TrySetException(failure);
         }
@@ -258,7 +263,9 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
         End(scheduler);
     }
 
-    void Step(IModelRunner runner, Scheduler scheduler)
+    /// <summary>Waits for work, or does one step of it.</summary>
+    /// <returns>False if the step was given up before it ended.</returns>
+    bool TryStep(IModelRunner runner, Scheduler scheduler, StepWatch watch)
     {
         DrainCommands(scheduler);
         if (!scheduler.HasWork)
@@ -272,7 +279,7 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
             }
 
             Handle(_commands.Take(_stopping.Token), scheduler);
-            return;
+            return true;
         }
 
         StepPlan plan = scheduler.Schedule(Now);
@@ -281,12 +288,34 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
             throw new InvalidOperationException($"{scheduler.Running} running and {scheduler.Waiting} waiting sequences, and nothing to compute");
         }
 
+        watch.Begin();
         IReadOnlyList<ChunkOutput> outputs = runner.Execute(plan);
+        if (!watch.TryEnd())
+        {
+            return false;
+        }
+
         DrainCommands(scheduler);
         scheduler.Apply(outputs, Now);
         int tokens = plan.TokenCount;
         _meter.Add(Now, tokens);
         Publish(scheduler, tokens, steps: 1);
+        return true;
+    }
+
+    /// <summary>By the watch's timer, while the engine's thread hangs in the runner: ends everything for it, since nobody knows whether it ever comes back.</summary>
+    void GiveUp(TimeSpan taken)
+    {
+        _fault = $"a step has taken longer than {options.StepTimeout.TotalSeconds:0.###} s (Igpt:StepTimeout): the device hangs, or is too slow for its token budget";
+        LogHung(taken.TotalSeconds);
+        Close();
+        EngineStoppedException reason = Stopped();
+        foreach (Sequence sequence in _inFlight.Values)
+        {
+            sequence.Stop(reason);
+        }
+
+        PublishEnd(reason);
     }
 
     void DrainCommands(Scheduler scheduler)
@@ -325,13 +354,20 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
     void End(Scheduler? scheduler)
     {
         Close();
-        var reason = new EngineStoppedException(_fault.Length > 0 ? $"the engine failed: {_fault}" : "the engine was stopped");
+        EngineStoppedException reason = Stopped();
         scheduler?.Stop(reason);
         while (_commands.TryTake(out Command? command))
         {
             (command as Command.Submit)?.Sequence.Stop(reason);
         }
 
+        PublishEnd(reason);
+    }
+
+    EngineStoppedException Stopped() => new(_fault.Length > 0 ? $"the engine failed: {_fault}" : "the engine was stopped");
+
+    void PublishEnd(EngineStoppedException reason)
+    {
         _inFlight.Clear();
         Interlocked.Exchange(ref _tokensInFlight, 0);
         Volatile.Write(ref _slotsUsed, 0);

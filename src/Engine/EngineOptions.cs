@@ -18,6 +18,12 @@ public sealed record EngineOptions
     /// <summary>Tokens that prefills get in any case in a step in which generations decode, so that they come on. At least 1; default 16.</summary>
     public int MinPrefillTokens { get; init; } = 16;
 
+    /// <summary>
+    /// The longest a step may take: after that the engine has failed, and what it had can go on elsewhere. Above 0; default 60 s. A step reads at most <see cref="MaxBatchTokens"/> tokens, and
+    /// engines that share a processor take turns.
+    /// </summary>
+    public TimeSpan StepTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>Sequences accepted beyond those that have a KV slot. At least 0; default 256. The next one is refused.</summary>
     public int MaxWaiting { get; init; } = 256;
 

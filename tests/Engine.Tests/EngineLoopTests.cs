@@ -1,5 +1,6 @@
 using IgptCluster.Tests.Shared;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace IgptCluster.Engine.Tests;
 
@@ -94,6 +95,53 @@ public sealed class EngineLoopTests
         await Assert.ThrowsAsync<EngineStoppedException>(() => ReadAsync(running));
         Assert.Equal(SubmitOutcome.Stopped, engine.TrySubmit(Request("b", [1], 1), out Generation? _));
         Assert.Contains("device lost", engine.Status.Fault, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Step_Hangs_FaultsTheEngineAndEndsWhatWaits()
+    {
+        using var gate = new SemaphoreSlim(0);
+        using var entered = new SemaphoreSlim(0);
+        var time = new FakeTimeProvider();
+        var runner = new FakeModelRunner(Shape, slots: 1)
+        {
+            BeforeStep = _ =>
+            {
+                entered.Release();
+                gate.Wait(Cancelled);
+            },
+        };
+        var engine = new EngineLoop(new EngineOptions { StepTimeout = TimeSpan.FromSeconds(60) }, () => runner, time, NullLogger.Instance);
+        await engine.StartAsync();
+        Generation running = Submit(engine, "a", [1], 3);
+        Generation waiting = Submit(engine, "b", [2], 3);
+        await entered.WaitAsync(Cancelled);
+        time.Advance(TimeSpan.FromSeconds(59));
+        Assert.Equal("", engine.Status.Fault);
+        time.Advance(TimeSpan.FromSeconds(10));
+        Assert.Contains("longer than 60 s", (await Assert.ThrowsAsync<EngineStoppedException>(() => running.Completion.WaitAsync(Cancelled))).Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<EngineStoppedException>(() => ReadAsync(waiting));
+        Assert.Contains("longer than 60 s", engine.Status.Fault, StringComparison.Ordinal);
+        Assert.Equal((0, 0, 0L), (engine.Status.Running, engine.Status.Waiting, engine.Status.TokensInFlight));
+        Assert.Equal(SubmitOutcome.Stopped, engine.TrySubmit(Request("c", [1], 1), out Generation? _));
+
+        // Nobody waits for the thread; when it comes back it frees the device and touches nothing else.
+        await engine.DisposeAsync();
+        Assert.False(runner.IsDisposed);
+        gate.Release();
+        Assert.True(SpinWait.SpinUntil(() => runner.IsDisposed, TimeSpan.FromSeconds(60)), "the thread that came back has not disposed its runner");
+        Assert.Single(runner.Plans);
+    }
+
+    [Fact]
+    public async Task Step_ManyThatTakeTheirTime_AreNoFault()
+    {
+        var time = new FakeTimeProvider();
+        var runner = new FakeModelRunner(Shape, slots: 1) { BeforeStep = _ => time.Advance(TimeSpan.FromSeconds(50)) };
+        await using var engine = new EngineLoop(new EngineOptions { StepTimeout = TimeSpan.FromSeconds(60) }, () => runner, time, NullLogger.Instance);
+        await engine.StartAsync();
+        Assert.Equal(FakeModelRunner.GreedyAfter(Shape, [1], 20), await ReadAsync(Submit(engine, "a", [1], 20)));
+        Assert.Equal("", engine.Status.Fault);
     }
 
     [Fact]

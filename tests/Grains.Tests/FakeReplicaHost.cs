@@ -16,7 +16,7 @@ internal sealed class FakeReplicaHost(SiloAdvertisement advertisement, FakeModel
     public ReplicaEngine Start(ReplicaId replica, ModelDeployment deployment)
     {
         var runner = new FakeModelRunner(served.Shape, served.Slots) { BeforeStep = served.BeforeStep };
-        var loop = new EngineLoop(new EngineOptions { MaxWaiting = served.MaxWaiting }, () => runner, TimeProvider.System, NullLogger.Instance);
+        var loop = new EngineLoop(new EngineOptions { MaxWaiting = served.MaxWaiting, StepTimeout = served.StepTimeout }, () => runner, TimeProvider.System, NullLogger.Instance);
         served.Runners.Add(runner);
         return new ReplicaEngine(loop, "cpu", "float32", LoadAsync(loop, replica, deployment), new LoadProgress());
     }
@@ -56,6 +56,9 @@ internal sealed class FakeModel
     public int Slots { get; init; } = 4;
 
     public int MaxWaiting { get; init; } = 16;
+
+    /// <summary>The longest a step may take.</summary>
+    public TimeSpan StepTimeout { get; init; } = TimeSpan.FromMinutes(10);
 
     /// <summary>Whether the checkpoint has the head <c>parity</c>.</summary>
     public bool HasOwnHead { get; init; } = true;

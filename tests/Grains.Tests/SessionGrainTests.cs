@@ -1,4 +1,5 @@
 using IgptCluster.Contracts;
+using IgptCluster.Engine;
 using IgptCluster.Tests.Shared;
 using static IgptCluster.Grains.Tests.SessionCalls;
 
@@ -125,6 +126,31 @@ public sealed class SessionGrainTests
         IgptException unknown = await Assert.ThrowsAsync<IgptException>(() => cluster.Grains.GetGrain<ISessionGrain>("second").GetAsync());
         Assert.Equal(IgptErrorCode.SessionNotFound, unknown.Code);
         gate.Release(1000);
+    }
+
+    [Fact]
+    public async Task ReadAsync_StepHangs_GoesOnElsewhereAndTheReplicaIsNotReady()
+    {
+        using var gate = new SemaphoreSlim(0);
+        int steps = 0;
+        var model = new FakeModel { StepTimeout = TimeSpan.FromSeconds(2), BeforeStep = Hang };
+        await using TestCluster cluster = await TestCluster.StartAsync(model, devices: 2);
+        ISessionGrain session = await StartAsync(cluster, Spec);
+        (int[] tokens, SessionResult? result) = await ReadAsync(session, Prompt.Length);
+        Assert.Equal(FakeModelRunner.GreedyAfter(FakeModelRunner.SmallShape, Prompt, 61), tokens);
+        Assert.InRange(result!.Timings.Resumptions, 1, 3);
+
+        // The engine that hung is replaced; its thread is let go in the end.
+        await cluster.ReadyAsync("toy", 2);
+        gate.Release();
+
+        void Hang(StepPlan plan)
+        {
+            if (Interlocked.Increment(ref steps) == 5)
+            {
+                gate.Wait(Cancelled);
+            }
+        }
     }
 
     [Fact]

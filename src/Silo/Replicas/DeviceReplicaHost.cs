@@ -43,7 +43,14 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         var loaded = new TaskCompletionSource<LoadedModel>(TaskCreationOptions.RunContinuationsAsynchronously);
         var progress = new LoadProgress();
         var loop = new EngineLoop(
-            new EngineOptions { MaxBatchTokens = options.MaxBatchTokens, DecodeStretch = options.DecodeStretch, MaxWaiting = options.MaxWaiting, MaxWaitingTokens = options.MaxWaitingTokens },
+            new EngineOptions
+            {
+                MaxBatchTokens = options.MaxBatchTokens,
+                DecodeStretch = options.DecodeStretch,
+                MaxWaiting = options.MaxWaiting,
+                MaxWaitingTokens = options.MaxWaitingTokens,
+                StepTimeout = options.StepTimeout,
+            },
             () => Load(served, deployment.Version, device, loaded, progress),
             time,
             loggers.CreateLogger<EngineLoop>());

@@ -47,6 +47,13 @@ public sealed class ReplicaOptions : IValidatableObject
     [Range(1.05, 1000)]
     public double DecodeStretch { get; set; } = 2.2;
 
+    /// <summary>
+    /// The longest an engine step may take before its replica counts as failed and its sessions go on elsewhere, 1 s … 1 h. Default 60 s: a step takes well under a second on most devices;
+    /// raise it where a large model runs on a few processor cores.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
+    public TimeSpan StepTimeout { get; set; } = TimeSpan.FromSeconds(60);
+
     /// <summary>Sequences that may wait for a slot, 0 … 100000. Default 256.</summary>
     [Range(0, 100_000)]
     public int MaxWaiting { get; set; } = 256;
