@@ -110,11 +110,14 @@ run() {
   return "$failed"
 }
 
-case "${1:-}" in
-  publish) publish "${2:?names the archive to write}" ;;
-  run)
-    mkdir -p "${2:?names the folder for the results}"
+case "${1:-}:${2:-}" in
+  publish:?*)
+    [ -d "$(dirname "$0")/../../perf/DeviceCheck" ] || { echo "publish works in a checkout of the project only: there it is eng/gpu/check.sh" >&2; exit 2; }
+    publish "$2"
+    ;;
+  run:?*)
+    mkdir -p "$2"
     run "$2" 2>&1 | tee "$2/summary.txt"
     ;;
-  *) sed -n '2,8p' "$0"; exit 2 ;;
+  *) sed -n '2,7p' "$0" >&2; exit 2 ;;
 esac

@@ -10,7 +10,8 @@ public static partial class LibTorch
     const string Library = "libtorch.so";
     const string CudaLibrary = "libtorch_cuda.so";
 
-    // 2.13 took away a function that TorchSharp 0.107's native library calls (c10::impl::cow::materialize_cow_storage).
+    // TorchSharp 0.107 is built for 2.10; 2.13 took away a function that its native library calls (c10::impl::cow::materialize_cow_storage).
+    static readonly Version First = new(2, 10);
     static readonly Version FirstTooNew = new(2, 13);
 
     static readonly Lazy<Origin> Prepared = new(() => Load(Environment.GetEnvironmentVariable(Variable)));
@@ -61,8 +62,8 @@ public static partial class LibTorch
         string library = Path.Combine(Path.GetFullPath(folder), Library);
         if (!File.Exists(library))
             throw Fault(folder, $"it holds no {Library}", null);
-        if (StatedVersion(folder) is { } stated && IsTooNew(stated))
-            throw Fault(folder, $"it holds libtorch {stated}, and TorchSharp's native library calls what {FirstTooNew} no longer has", null);
+        if (StatedVersion(folder) is { } stated && !Fits(stated))
+            throw Fault(folder, $"it holds libtorch {stated}, which lacks functions that TorchSharp's native library calls", null);
 
         // libLibTorchSharp.so asks for libtorch by name only, and the loader takes what is loaded already: CUDA's first.
         string? noCuda = TryLoadCuda(Path.Combine(Path.GetFullPath(folder), CudaLibrary));
@@ -92,8 +93,8 @@ public static partial class LibTorch
     }
 
     // "2.11.0+cu130": as much as a version needs; what states no number is tried.
-    static bool IsTooNew(string stated) =>
-        Version.TryParse(string.Join('.', stated.Split('.', '+').Take(2)), out Version? version) && version >= FirstTooNew;
+    static bool Fits(string stated) =>
+        !Version.TryParse(string.Join('.', stated.Split('.', '+').Take(2)), out Version? version) || (version >= First && version < FirstTooNew);
 
     // On Hopper, cuDNN 9.15 and later would compute attention, and builds a plan of 23 to 37 ms for each new length of the keys. libtorch asks the
     // environment of the C library, where .NET's own setter does not reach; a value that is there already stays.

@@ -11,12 +11,12 @@ internal static class Statistics
     /// <param name="percent">0 … 99.</param>
     internal static double Percentile(double[] sorted, int percent) => sorted.Length == 0 ? double.NaN : sorted[sorted.Length * percent / 100];
 
-    /// <summary>Tokens per second of all sequences together while all of them make some.</summary>
+    /// <summary>Tokens per second of all sequences together while all of them make some; NaN where the first ended before the last began.</summary>
     /// <param name="times">When each token of each sequence came.</param>
     internal static double Rate(long[][] times)
     {
         (long from, long to) = Common(times);
-        return times.Sum(one => one.Count(time => time > from && time <= to)) / Stopwatch.GetElapsedTime(from, to).TotalSeconds;
+        return to <= from ? double.NaN : times.Sum(one => one.Count(time => time > from && time <= to)) / Stopwatch.GetElapsedTime(from, to).TotalSeconds;
     }
 
     /// <summary>Times between two tokens of a sequence, ms, while all of them make some.</summary>

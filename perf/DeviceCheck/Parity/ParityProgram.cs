@@ -27,6 +27,8 @@ internal static class ParityProgram
     {
         LibTorch.Prepare();
         Console.WriteLine(LibTorch.Describe());
+        if (device == "cuda" && !cuda.is_available())
+            throw new InvalidOperationException("--device cuda needs a CUDA device that this libtorch finds: the line above says why it finds none");
         var results = new List<ParityResult>();
         foreach (string folder in Directory.GetDirectories(Path.Combine(golden, "cases")).Order(StringComparer.Ordinal))
         {

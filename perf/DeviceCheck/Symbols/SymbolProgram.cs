@@ -19,7 +19,6 @@ internal static class SymbolProgram
             return 2;
         }
 
-        LibTorch.Prepare();
         nint[] handles = [.. Libraries.Select(name => Path.Combine(folder, name)).Where(File.Exists).Select(NativeLibrary.Load), NativeLibrary.Load("libstdc++.so.6"), NativeLibrary.Load("libc.so.6")];
         IReadOnlyList<ElfSymbol> undefined = ElfSymbols.Undefined(library);
         ElfSymbol[] missing = [.. undefined.Where(symbol => symbol.IsNeeded && !handles.Any(handle => NativeLibrary.TryGetExport(handle, symbol.Name, out _)))];

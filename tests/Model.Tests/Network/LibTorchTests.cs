@@ -37,7 +37,9 @@ public sealed partial class LibTorchTests
     [InlineData("version.py", "from typing import Optional\n\n__version__ = '2.13.0+cu130'\ndebug = False\n", "2.13.0+cu130")]
     [InlineData("version.py", "__version__ = '3.0.1'\n", "3.0.1")]
     [InlineData("build-version", "2.14.0+cpu\n", "2.14.0+cpu")]
-    public void Load_TooNewLibtorch_IsRefusedBeforeItIsLoaded(string file, string statement, string version)
+    [InlineData("version.py", "__version__ = '1.13.0a0'\n", "1.13.0a0")]
+    [InlineData("version.py", "__version__ = '2.9.1+cu128'\n", "2.9.1+cu128")]
+    public void Load_LibtorchThatDoesNotFit_IsRefusedBeforeItIsLoaded(string file, string statement, string version)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "the variable works on Linux only");
         string folder = Directory.CreateTempSubdirectory().FullName;
@@ -57,6 +59,7 @@ public sealed partial class LibTorchTests
     }
 
     [Theory]
+    [InlineData("__version__ = '2.10.0'")]
     [InlineData("__version__ = '2.12.1+cu130'")]
     [InlineData("__version__ = 'nightly'")]
     [InlineData("nothing of the kind")]
