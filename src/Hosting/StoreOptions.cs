@@ -33,7 +33,8 @@ public sealed class StoreOptions : IValidatableObject
             return Folder.Length > 0 ? Folder : null;
         }
 
-        string user = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData);
+        // Without verification: a user's first program that keeps something makes ~/.local/share.
+        string user = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
         return user.Length > 0
             ? Path.Combine(user, "igpt", clusterId)
             : throw new ValidationException("Igpt:Store: there is no home folder to keep sessions in: name a folder (--data FOLDER), a store (--store HOST:PORT), or keep nothing (--no-store)");

@@ -1,5 +1,9 @@
 using System.CommandLine;
+using IgptCluster.CommandLine;
+using IgptCluster.Imaging;
+using IgptCluster.Model;
 using IgptCluster.Training.Commands;
+using IgptCluster.Training.Data;
 
 namespace IgptCluster.Training;
 
@@ -11,13 +15,15 @@ internal static class TrainingApplication
 
     /// <summary>Runs a command.</summary>
     /// <param name="args">The command line.</param>
-    /// <returns>0; 1 after an error that was told; 130 when interrupted.</returns>
+    /// <returns>0; 1 after an error that was told; 2 after wrong usage; 130 when interrupted.</returns>
     internal static Task<int> RunAsync(string[] args)
     {
         var root = new RootCommand("Makes and trains ImageGPT checkpoints.")
         {
             InitCommand.Create(), ShapesCommand.Create(), PaletteCommand.Create(), new PretrainCommand(), new ProbeCommand(), new FinetuneCommand(), new EvalCommand(), new ExportCommand(),
         };
-        return root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = Interruption });
+        return new CommandProgram("igpt-train", root) { Grace = Interruption, Explain = (failure, _) => Explain(failure) }.RunAsync(args);
     }
+
+    static (int, string)? Explain(Exception failure) => failure is DataException or CheckpointException or ImagingException ? (CommandProgram.Failed, failure.Message) : null;
 }

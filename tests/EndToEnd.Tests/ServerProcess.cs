@@ -55,6 +55,21 @@ internal sealed class ServerProcess : IAsyncDisposable
             grpc: null);
     }
 
+    /// <summary>A silo of a user whose home folder is given, and holds its sessions.</summary>
+    public static Task<ServerProcess> StartSiloInHomeAsync(string home, params string[] arguments)
+    {
+        int[] ports = FreePorts(2);
+        string cluster = Guid.NewGuid().ToString("N");
+        return StartAsync(
+            "Silo",
+            ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--silo-port", Text(ports[0]), "--client-port", Text(ports[1]), "--cluster-id", cluster, .. arguments],
+            ports[0],
+            cluster,
+            grpc: null,
+            ("HOME", home),
+            ("XDG_DATA_HOME", null));
+    }
+
     /// <summary>A silo that joins another's cluster.</summary>
     public static Task<ServerProcess> JoinSiloAsync(ServerProcess first, params string[] arguments)
     {
@@ -210,9 +225,14 @@ internal sealed class ServerProcess : IAsyncDisposable
         };
     }
 
-    static async Task<ServerProcess> StartAsync(string project, string[] arguments, int siloPort, string cluster, Uri? grpc)
+    static async Task<ServerProcess> StartAsync(string project, string[] arguments, int siloPort, string cluster, Uri? grpc, params (string Name, string? Value)[] environment)
     {
         var server = new ServerProcess(new Process { StartInfo = StartOf(project, arguments, FolderOf(project)) }, grpc) { SiloPort = siloPort, ClusterId = cluster };
+        foreach ((string name, string? value) in environment)
+        {
+            server.Process.StartInfo.Environment[name] = value;
+        }
+
         server.Start();
         try
         {

@@ -159,6 +159,23 @@ public sealed class StartupTests
         Assert.All(cluster.Replicas, replica => Assert.Equal("ready", replica.State, ignoreCase: true));
     }
 
+    [Fact]
+    public async Task Silo_UserWithoutALocalShareFolder_MakesIt()
+    {
+        string home = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+        try
+        {
+            await using ServerProcess server = await ServerProcess.StartSiloInHomeAsync(home, "--model", Bundled);
+            Assert.True(Directory.Exists(Path.Combine(home, ".local", "share", "igpt", server.ClusterId)), server.Output);
+            server.Signal("TERM");
+            Assert.Equal(0, await server.EndAsync());
+        }
+        finally
+        {
+            Directory.Delete(home, recursive: true);
+        }
+    }
+
     static async Task TerminateAsync(ServerProcess server)
     {
         using Process kill = Process.Start("kill", ["-TERM", server.Process.Id.ToString(CultureInfo.InvariantCulture)]);

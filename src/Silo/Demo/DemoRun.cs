@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
+using IgptCluster.CommandLine;
 using IgptCluster.Imaging;
 using IgptCluster.Protocol.V1;
 
@@ -114,9 +115,13 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
     async Task CompleteAsync(Protocol.V1.Model model, Dictionary<string, byte[]> images, CancellationToken cancellationToken)
     {
         Palette palette = PaletteOf(model);
-        var progress = new DemoProgress(images.Count * Samples * (int)(model.Width * model.Height) / 2);
-        Completion[] completions = await Task.WhenAll(images.Select(image => CompleteAsync(model, image.Key, image.Value, progress, cancellationToken)));
-        DemoProgress.Finish();
+        Completion[] completions;
+        using (var progress = new ProgressLine("Completing lower halves, pixels", images.Count * Samples * model.Width * model.Height / 2))
+        {
+            int done = 0;
+            completions = await Task.WhenAll(images.Select(image => CompleteAsync(model, image.Key, image.Value, tokens => progress.Show(Interlocked.Add(ref done, tokens)), cancellationToken)));
+        }
+
         var rows = new List<IReadOnlyList<RgbImage>>();
         foreach (Completion completion in completions)
         {
@@ -136,7 +141,7 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
         Console.WriteLine("Each picture: the original, the half that was kept, then the samples. animation.png plays in any browser.");
     }
 
-    async Task<Completion> CompleteAsync(Protocol.V1.Model model, string name, byte[] file, DemoProgress progress, CancellationToken cancellationToken)
+    async Task<Completion> CompleteAsync(Protocol.V1.Model model, string name, byte[] file, Action<int> made, CancellationToken cancellationToken)
     {
         var request = new GenerateRequest
         {
@@ -158,7 +163,7 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
                     break;
                 case GenerateEvent.EventOneofCase.Tokens:
                     completion!.Tokens[happened.Sample] = [.. completion.Tokens[happened.Sample], .. happened.Tokens.Ids.Select(id => (int)id)];
-                    progress.Add(happened.Tokens.Ids.Count);
+                    made(happened.Tokens.Ids.Count);
                     break;
                 case GenerateEvent.EventOneofCase.Finished:
                     finished[happened.Sample] = happened.Finished.Reason == FinishReason.Completed;

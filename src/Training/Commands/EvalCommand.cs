@@ -9,6 +9,7 @@ using IgptCluster.Training.Pretraining;
 using IgptCluster.Training.Probing;
 using IgptCluster.Training.Reports;
 using IgptCluster.Training.Runs;
+using IgptCluster.CommandLine;
 
 namespace IgptCluster.Training.Commands;
 
@@ -19,13 +20,13 @@ internal sealed class EvalCommand : Command
 
     readonly Option<DirectoryInfo> _model = new("--model") { Description = "Checkpoint folder.", Required = true };
     readonly Option<DirectoryInfo> _data = new("--data") { Description = "Folder of images to measure on.", Required = true };
-    readonly Option<int> _perClass = CommandRun.Whole("--per-class", "Images of each class at most, drawn by seed.", int.MaxValue, 1, int.MaxValue);
+    readonly Option<int> _perClass = NumberOption.Create("--per-class", "Images of each class at most, drawn by seed.", int.MaxValue, 1, int.MaxValue);
     readonly Option<FileInfo?> _head = new("--head") { Description = "Head file to measure, over --model." };
     readonly Option<DirectoryInfo?> _baseline = new("--baseline") { Description = "Folder of training images: reports what counting their colours predicts, too." };
-    readonly Option<int> _sheet = CommandRun.Whole("--sheet", "Images whose lower halves to complete, on a contact sheet.", 0, 0, 10_000);
-    readonly Option<int> _samples = CommandRun.Whole("--samples", "Samples of each image on the sheet.", 4, 1, 100);
+    readonly Option<int> _sheet = NumberOption.Create("--sheet", "Images whose lower halves to complete, on a contact sheet.", 0, 0, 10_000);
+    readonly Option<int> _samples = NumberOption.Create("--samples", "Samples of each image on the sheet.", 4, 1, 100);
     readonly Option<DirectoryInfo> _output = new("--out") { Description = "Folder to write: eval.json, confusion.png, completions.png.", Required = true };
-    readonly Option<int> _seed = CommandRun.Whole("--seed", "Seed of what is drawn and sampled.", 0, 0, int.MaxValue);
+    readonly Option<int> _seed = NumberOption.Create("--seed", "Seed of what is drawn and sampled.", 0, 0, int.MaxValue);
 
     internal EvalCommand()
         : base("eval", "Measures a checkpoint or head on a folder of images.")

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using IgptCluster.Model;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Probing;
+using IgptCluster.CommandLine;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Training.Commands;
@@ -13,7 +14,7 @@ internal sealed class ExportCommand : Command
 {
     readonly Option<DirectoryInfo> _model = new("--model") { Description = "Checkpoint folder.", Required = true };
     readonly Option<DirectoryInfo> _output = new("--out") { Description = "Folder to write.", Required = true };
-    readonly Option<string> _dtype = CommandRun.OneOf("--dtype", "Number type of the weights.", "f16", "f32", "f16", "bf16");
+    readonly Option<string> _dtype = ChoiceOption.CreateDataType("--dtype", "Data type of the weights:", "float16", "float32", "float16", "bfloat16");
     readonly Option<FileInfo[]> _heads = new("--head") { Description = "Head file to put into heads/; can be given several times. The first one's layer becomes probe_layer.", DefaultValueFactory = _ => [] };
     readonly Option<FileInfo?> _card = new("--card") { Description = "Model card, written as README.md. Default: the checkpoint's." };
     readonly Option<bool> _force = new("--force") { Description = "Writes into a folder that is not empty." };
@@ -36,7 +37,7 @@ internal sealed class ExportCommand : Command
         HeadFile[] heads = [.. files.Select(file => HeadFile.Read(file.FullName, checkpoint.Config.LayerCount, checkpoint.Config.EmbeddingSize))];
         if (heads.GroupBy(head => head.Head).FirstOrDefault(same => same.Count() > 1) is { } twice)
             throw new DataException($"--head: names must differ; given '{twice.Key}' twice: probe again with another --name");
-        ScalarType dtype = parsed.GetRequiredValue(_dtype) switch { "f32" => ScalarType.Float32, "bf16" => ScalarType.BFloat16, _ => ScalarType.Float16 };
+        ScalarType dtype = parsed.GetRequiredValue(_dtype) switch { "float32" => ScalarType.Float32, "bfloat16" => ScalarType.BFloat16, _ => ScalarType.Float16 };
         var content = new CheckpointContent
         {
             Config = checkpoint.Config,

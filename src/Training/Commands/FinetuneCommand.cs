@@ -5,6 +5,7 @@ using IgptCluster.Model;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Finetuning;
 using IgptCluster.Training.Runs;
+using IgptCluster.CommandLine;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Training.Commands;
@@ -13,7 +14,7 @@ namespace IgptCluster.Training.Commands;
 internal sealed class FinetuneCommand : Command
 {
     readonly Option<DirectoryInfo> _model = new("--model") { Description = "Pre-trained checkpoint with a language-model head.", Required = true };
-    readonly Option<double> _generative = CommandRun.Number("--generative-weight", "λ of the joint loss L_clf + λ·L_gen.", 0.5, 0, 1000);
+    readonly Option<double> _generative = NumberOption.Create("--generative-weight", "λ of the joint loss L_clf + λ·L_gen.", 0.5, 0, 1000);
     readonly RunOptions _run = new(steps: 800, learningRate: 0.0005, needsClasses: true);
 
     internal FinetuneCommand()

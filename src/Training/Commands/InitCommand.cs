@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using IgptCluster.Model;
 using IgptCluster.Training.Palettes;
+using IgptCluster.CommandLine;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Training.Commands;
@@ -18,19 +19,19 @@ internal static class InitCommand
 
     static readonly Dictionary<string, ScalarType> DTypes = new()
     {
-        ["f32"] = ScalarType.Float32,
-        ["bf16"] = ScalarType.BFloat16,
-        ["f16"] = ScalarType.Float16,
+        ["float32"] = ScalarType.Float32,
+        ["bfloat16"] = ScalarType.BFloat16,
+        ["float16"] = ScalarType.Float16,
     };
 
     internal static Command Create()
     {
         var output = new Option<DirectoryInfo>("--out") { Description = "Folder to write.", Required = true };
-        Option<string> preset = CommandRun.OneOf("--preset", "Size of the model, as in the paper; tiny is for trials.", "small", "tiny", "small", "medium", "large", "xl");
-        Option<string> architecture = CommandRun.OneOf("--architecture", "Which heads it has.", "causal", [.. Architectures.Keys]);
-        Option<string> dtype = CommandRun.OneOf("--dtype", "Data type of the weights.", "f32", [.. DTypes.Keys]);
-        Option<int> seed = CommandRun.Whole("--seed", "Seed: the same seed gives the same bytes.", 0, int.MinValue, int.MaxValue);
-        Option<int> labels = CommandRun.Whole("--labels", "Number of classes of a classifier.", 10, 1, 100_000);
+        Option<string> preset = ChoiceOption.Create("--preset", "Size of the model, as in the paper; tiny is for trials:", "small", "tiny", "small", "medium", "large", "xl");
+        Option<string> architecture = ChoiceOption.Create("--architecture", "Which heads it has:", "causal", [.. Architectures.Keys]);
+        Option<string> dtype = ChoiceOption.CreateDataType("--dtype", "Data type of the weights:", "float32", [.. DTypes.Keys]);
+        Option<int> seed = NumberOption.Create("--seed", "Seed: the same seed gives the same bytes.", 0, int.MinValue, int.MaxValue);
+        Option<int> labels = NumberOption.Create("--labels", "Number of classes of a classifier.", 10, 1, 100_000);
         var force = new Option<bool>("--force") { Description = "Writes into a folder that is not empty." };
         var command = new Command("init", "Writes a checkpoint of random weights that Hugging Face reads.") { output, preset, architecture, dtype, seed, labels, force };
         command.Does((parsed, _) =>

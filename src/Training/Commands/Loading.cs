@@ -1,5 +1,6 @@
 using IgptCluster.Imaging;
 using IgptCluster.Training.Data;
+using IgptCluster.CommandLine;
 
 namespace IgptCluster.Training.Commands;
 

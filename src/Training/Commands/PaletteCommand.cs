@@ -2,6 +2,7 @@ using System.CommandLine;
 using IgptCluster.Imaging;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Palettes;
+using IgptCluster.CommandLine;
 
 namespace IgptCluster.Training.Commands;
 
@@ -15,11 +16,11 @@ internal static class PaletteCommand
     {
         var data = new Option<DirectoryInfo>("--data") { Description = "Folder of images, class/name.png or plain.", Required = true };
         var output = new Option<DirectoryInfo>("--out") { Description = "Folder to write: preprocessor_config.json, palette.png, quantised.png.", Required = true };
-        Option<int> colours = CommandRun.Whole("--colours", "Number of colours.", 512, 2, 4096);
-        Option<int> side = CommandRun.Whole("--side", "Pixels on a side of the model's images.", 32, 1, 256);
-        Option<int> batches = CommandRun.Whole("--batches", "Mini-batches of 16,384 pixels.", 500, 1, 1_000_000);
-        Option<int> most = CommandRun.Whole("--images", "Images to learn from at most, drawn by seed.", 4000, 1, 10_000_000);
-        Option<int> seed = CommandRun.Whole("--seed", "Seed: the same seed gives the same palette.", 0, 0, int.MaxValue);
+        Option<int> colours = NumberOption.Create("--colours", "Number of colours.", 512, 2, 4096);
+        Option<int> side = NumberOption.Create("--side", "Pixels on a side of the model's images.", 32, 1, 256);
+        Option<int> batches = NumberOption.Create("--batches", "Mini-batches of 16,384 pixels.", 500, 1, 1_000_000);
+        Option<int> most = NumberOption.Create("--images", "Images to learn from at most, drawn by seed.", 4000, 1, 10_000_000);
+        Option<int> seed = NumberOption.Create("--seed", "Seed: the same seed gives the same palette.", 0, 0, int.MaxValue);
         var command = new Command("palette", "Finds a palette by k-means over the pixels of a folder of images.") { data, output, colours, side, batches, most, seed };
         command.Does((parsed, cancellationToken) =>
         {

@@ -5,6 +5,7 @@ using IgptCluster.Model;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Pretraining;
 using IgptCluster.Training.Runs;
+using IgptCluster.CommandLine;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Training.Commands;
@@ -14,10 +15,10 @@ internal sealed class PretrainCommand : Command
 {
     readonly Option<DirectoryInfo?> _palette = new("--palette") { Description = "Folder with preprocessor_config.json, as igpt-train palette writes it. Default: --start's." };
     readonly Option<DirectoryInfo?> _start = new("--start") { Description = "Checkpoint whose weights and sizes to start from, instead of random ones." };
-    readonly Option<string> _objective = CommandRun.OneOf("--objective", "next-pixel, or bert: 15 % of the pixels hidden.", "next-pixel", "next-pixel", "bert");
-    readonly Option<int> _layers = CommandRun.Whole("--layers", "Transformer blocks.", 6, 1, 1000);
-    readonly Option<int> _width = CommandRun.Whole("--width", "Width of a hidden state, n_embd.", 192, 8, 65_536);
-    readonly Option<int> _heads = CommandRun.Whole("--heads", "Attention heads; divides the width.", 3, 1, 1024);
+    readonly Option<string> _objective = ChoiceOption.Create("--objective", "What is learned; bert hides 15 % of the pixels:", "next-pixel", "next-pixel", "bert");
+    readonly Option<int> _layers = NumberOption.Create("--layers", "Transformer blocks.", 6, 1, 1000);
+    readonly Option<int> _width = NumberOption.Create("--width", "Width of a hidden state, n_embd.", 192, 8, 65_536);
+    readonly Option<int> _heads = NumberOption.Create("--heads", "Attention heads; divides the width.", 3, 1, 1024);
     readonly RunOptions _run = new(steps: 4000, learningRate: 0.002, needsClasses: false);
 
     internal PretrainCommand()

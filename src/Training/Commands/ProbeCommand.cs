@@ -8,6 +8,7 @@ using IgptCluster.Training.Data;
 using IgptCluster.Training.Probing;
 using IgptCluster.Training.Reports;
 using IgptCluster.Training.Runs;
+using IgptCluster.CommandLine;
 
 namespace IgptCluster.Training.Commands;
 
@@ -18,11 +19,11 @@ internal sealed partial class ProbeCommand : Command
     readonly Option<DirectoryInfo> _data = new("--data") { Description = "Folder of labelled training images, class/name.png.", Required = true };
     readonly Option<DirectoryInfo> _test = new("--test") { Description = "Folder of test images of the same classes; they choose nothing.", Required = true };
     readonly Option<DirectoryInfo> _output = new("--out") { Description = "Folder to write: heads/NAME.json, probe.json, probe.png.", Required = true };
-    readonly Option<int> _perClass = CommandRun.Whole("--per-class", "Labelled images of each class, drawn by seed.", 500, 5, int.MaxValue);
-    readonly Option<int> _layer = CommandRun.Whole("--layer", "The one hidden state to probe; -1 for all.", -1, -1, 1000);
+    readonly Option<int> _perClass = NumberOption.Create("--per-class", "Labelled images of each class, drawn by seed.", 500, 5, int.MaxValue);
+    readonly Option<int> _layer = NumberOption.Create("--layer", "The one hidden state to probe; -1 for all.", -1, -1, 1000);
     readonly Option<string> _name = new("--name") { Description = "Name of the head. Default probe.", DefaultValueFactory = _ => "probe" };
     readonly Option<bool> _random = new("--random") { Description = "Probes the same network before training too." };
-    readonly Option<int> _seed = CommandRun.Whole("--seed", "Seed of what is drawn, and of the network before training.", 0, 0, int.MaxValue);
+    readonly Option<int> _seed = NumberOption.Create("--seed", "Seed of what is drawn, and of the network before training.", 0, 0, int.MaxValue);
 
     internal ProbeCommand()
         : base("probe", "Fits linear classifiers to the features of one or all layers.")

@@ -2,6 +2,7 @@ using System.CommandLine;
 using IgptCluster.Imaging;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Runs;
+using IgptCluster.CommandLine;
 
 namespace IgptCluster.Training.Commands;
 
@@ -11,30 +12,30 @@ internal sealed class RunOptions
     readonly bool _needsClasses;
     readonly Option<DirectoryInfo> _data = new("--data") { Description = "Folder of training images, class/name.png.", Required = true };
     readonly Option<DirectoryInfo?> _heldOut = new("--held-out") { Description = "Folder of images to measure on, not to learn from." };
-    readonly Option<int> _heldOutImages = CommandRun.Whole("--held-out-images", "Images of --held-out at most, equally many of each class, drawn by seed.", 240, 1, int.MaxValue);
+    readonly Option<int> _heldOutImages = NumberOption.Create("--held-out-images", "Images of --held-out at most, equally many of each class, drawn by seed.", 240, 1, int.MaxValue);
     readonly Option<DirectoryInfo> _output = new("--out") { Description = "Folder to write: a Hugging Face checkpoint, loss.png, log.jsonl, samples/, training/.", Required = true };
     readonly Option<bool> _resume = new("--resume") { Description = "Goes on where the training in --out was left, with the same options." };
-    readonly Option<int> _evaluateEvery = CommandRun.Whole("--evaluate-every", "Steps between looks at --held-out.", 500, 1, int.MaxValue);
-    readonly Option<int> _saveEvery = CommandRun.Whole("--save-every", "Steps between saves.", 250, 1, int.MaxValue);
-    readonly Option<int> _sampleEvery = CommandRun.Whole("--sample-every", "Steps between pictures of samples; 0 for none.", 500, 0, int.MaxValue);
+    readonly Option<int> _evaluateEvery = NumberOption.Create("--evaluate-every", "Steps between looks at --held-out.", 500, 1, int.MaxValue);
+    readonly Option<int> _saveEvery = NumberOption.Create("--save-every", "Steps between saves.", 250, 1, int.MaxValue);
+    readonly Option<int> _sampleEvery = NumberOption.Create("--sample-every", "Steps between pictures of samples; 0 for none.", 500, 0, int.MaxValue);
     readonly Option<int> _steps;
-    readonly Option<int> _batch = CommandRun.Whole("--batch", "Images of a batch.", 8, 1, 65_536);
-    readonly Option<int> _accumulation = CommandRun.Whole("--accumulate", "Batches whose gradients make one step.", 1, 1, 100_000);
+    readonly Option<int> _batch = NumberOption.Create("--batch", "Images of a batch.", 8, 1, 65_536);
+    readonly Option<int> _accumulation = NumberOption.Create("--accumulate", "Batches whose gradients make one step.", 1, 1, 100_000);
     readonly Option<double> _learningRate;
-    readonly Option<double> _embeddingRate = CommandRun.Number("--embedding-rate", "Learning rate of embeddings and heads, as a share of the others'.", 0.2, 0, 100);
-    readonly Option<int> _warmup = CommandRun.Whole("--warmup", "Steps of linear warm-up; a cosine down to 0 follows.", 100, 0, int.MaxValue);
-    readonly Option<double> _weightDecay = CommandRun.Number("--weight-decay", "Decay of matrices.", 0.01, 0, 1);
-    readonly Option<double> _clip = CommandRun.Number("--clip", "Largest norm of gradients.", 1, 1e-6, 1e6);
-    readonly Option<string> _dtype = CommandRun.OneOf("--dtype", "Number type of forward and backward pass; master weights are f32.", "f32", "f32", "bf16");
+    readonly Option<double> _embeddingRate = NumberOption.Create("--embedding-rate", "Learning rate of embeddings and heads, as a share of the others'.", 0.2, 0, 100);
+    readonly Option<int> _warmup = NumberOption.Create("--warmup", "Steps of linear warm-up; a cosine down to 0 follows.", 100, 0, int.MaxValue);
+    readonly Option<double> _weightDecay = NumberOption.Create("--weight-decay", "Decay of matrices.", 0.01, 0, 1);
+    readonly Option<double> _clip = NumberOption.Create("--clip", "Largest norm of gradients.", 1, 1e-6, 1e6);
+    readonly Option<string> _dtype = ChoiceOption.CreateDataType("--dtype", "Data type of forward and backward pass, beside master weights in float32:", "float32", "float32", "bfloat16");
     readonly Option<bool> _flip = new("--flip") { Description = "Mirrors images half of the time." };
-    readonly Option<int> _crop = CommandRun.Whole("--crop", "Random crops of the image padded by so many reflected pixels.", 0, 0, 255);
-    readonly Option<int> _seed = CommandRun.Whole("--seed", "Seed: the same command gives the same losses.", 0, 0, int.MaxValue);
+    readonly Option<int> _crop = NumberOption.Create("--crop", "Random crops of the image padded by so many reflected pixels.", 0, 0, 255);
+    readonly Option<int> _seed = NumberOption.Create("--seed", "Seed: the same command gives the same losses.", 0, 0, int.MaxValue);
 
     internal RunOptions(int steps, double learningRate, bool needsClasses)
     {
         _needsClasses = needsClasses;
-        _steps = CommandRun.Whole("--steps", "Optimiser steps.", steps, 1, int.MaxValue);
-        _learningRate = CommandRun.Number("--learning-rate", "Highest learning rate.", learningRate, 1e-9, 10);
+        _steps = NumberOption.Create("--steps", "Optimiser steps.", steps, 1, int.MaxValue);
+        _learningRate = NumberOption.Create("--learning-rate", "Highest learning rate.", learningRate, 1e-9, 10);
     }
 
     internal void AddTo(Command command)
@@ -97,7 +98,7 @@ internal sealed class RunOptions
         WarmupSteps = parsed.GetValue(_warmup),
         WeightDecay = parsed.GetValue(_weightDecay),
         MaxGradientNorm = parsed.GetValue(_clip),
-        DType = parsed.GetRequiredValue(_dtype),
+        DType = parsed.GetRequiredValue(_dtype) == "bfloat16" ? "bf16" : "f32",
         Flip = parsed.GetValue(_flip),
         CropPadding = parsed.GetValue(_crop),
         Seed = parsed.GetValue(_seed),

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using IgptCluster.Imaging;
 using IgptCluster.Training.Shapes;
+using IgptCluster.CommandLine;
 
 namespace IgptCluster.Training.Commands;
 
@@ -12,11 +13,11 @@ internal static class ShapesCommand
     internal static Command Create()
     {
         var output = new Option<DirectoryInfo>("--out") { Description = "Folder to write: train, validation and test, each class/number.png.", Required = true };
-        Option<int> train = CommandRun.Whole("--train", "Training images per class.", 4000, 1, 1_000_000);
-        Option<int> validation = CommandRun.Whole("--validation", "Validation images per class.", 100, 0, 1_000_000);
-        Option<int> test = CommandRun.Whole("--test", "Test images per class.", 200, 0, 1_000_000);
-        Option<int> side = CommandRun.Whole("--side", "Pixels on a side.", 32, 16, 512);
-        Option<int> seed = CommandRun.Whole("--seed", "Seed: the same seed gives the same images.", 0, 0, int.MaxValue);
+        Option<int> train = NumberOption.Create("--train", "Training images per class.", 4000, 1, 1_000_000);
+        Option<int> validation = NumberOption.Create("--validation", "Validation images per class.", 100, 0, 1_000_000);
+        Option<int> test = NumberOption.Create("--test", "Test images per class.", 200, 0, 1_000_000);
+        Option<int> side = NumberOption.Create("--side", "Pixels on a side.", 32, 16, 512);
+        Option<int> seed = NumberOption.Create("--seed", "Seed: the same seed gives the same images.", 0, 0, int.MaxValue);
         var force = new Option<bool>("--force") { Description = "Writes into a folder that is not empty." };
         var command = new Command("shapes", $"Draws a data set: {ShapeFigures.All.Count} classes of coloured figures on varied backgrounds.") { output, train, validation, test, side, seed, force };
         command.Does((parsed, cancellationToken) =>

@@ -1,6 +1,6 @@
 using IgptCluster.Imaging;
 using IgptCluster.Model;
-using IgptCluster.Training.Commands;
+using IgptCluster.CommandLine;
 using IgptCluster.Training.Data;
 using TorchSharp;
 using static TorchSharp.torch;

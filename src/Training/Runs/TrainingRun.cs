@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using IgptCluster.Training.Commands;
+using IgptCluster.CommandLine;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Reports;
 
