@@ -38,6 +38,7 @@ public sealed class ImageDecoderTests
     [InlineData("  <svg/>", "SVG")]
     [InlineData("II*\0....", "TIFF")]
     [InlineData("....ftypheic", "HEIC")]
+    [InlineData("version https://git-lfs.github.com/spec/v1", "Git LFS pointer")]
     public void Decode_OtherFormat_SaysWhatItLooksLike(string content, string expected)
     {
         string message = Assert.Throws<ImagingException>(() => ImageDecoder.Decode(System.Text.Encoding.ASCII.GetBytes(content))).Message;

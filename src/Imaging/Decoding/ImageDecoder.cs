@@ -38,7 +38,8 @@ public static class ImageDecoder
             ClipToLowByte(rgba);
         else if (format == ImageFormat.Gif)
             FillHidden(rgba, GifHiddenColour.Read(encoded));
-        var upright = ExifOrientation.For(options.ApplyExifOrientation ? codec.Orientation : 1, codec.Width, codec.Height);
+        int orientation = format == ImageFormat.Png ? PngOrientation.Read(encoded) : codec.Orientation;
+        var upright = ExifOrientation.For(options.ApplyExifOrientation ? orientation : 1, codec.Width, codec.Height);
         return new RgbImage(upright.Width, upright.Height, upright.Pack(rgba, codec.Width));
     }
 

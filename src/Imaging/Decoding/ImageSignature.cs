@@ -45,6 +45,8 @@ static class ImageSignature
             return "PDF";
         if (encoded.StartsWith("II*\0"u8) || encoded.StartsWith("MM\0*"u8))
             return "TIFF";
+        if (encoded.StartsWith("version https://git-lfs"u8))
+            return "a Git LFS pointer: fetch the image itself with 'git lfs pull'";
         if (encoded.StartsWith((ReadOnlySpan<byte>)[0, 0, 1, 0]))
             return "ICO";
         if (encoded.Length >= 8 && encoded[4..].StartsWith("ftyp"u8))

@@ -22,7 +22,7 @@ sealed class SkiaCodec : IDisposable
 
     internal int Height => _codec.Info.Height;
 
-    /// <summary>EXIF's numbering, 1 (upright) to 8.</summary>
+    /// <summary>EXIF's numbering, 1 (upright) to 8; always 1 of a PNG, see <see cref="PngOrientation"/>.</summary>
     internal int Orientation => (int)_codec.EncodedOrigin;
 
     /// <summary>Reads the header; null when it is not a readable one of that format.</summary>
