@@ -17,6 +17,9 @@ public sealed class ProjectReferenceTests
         { "Silo", ["Microsoft.Garnet", "Store"] },
         { "Store", ["TorchSharp", "libtorch", "Microsoft.Orleans", "Grpc", "Silo"] },
 
+        // At the bottom: whoever opens what a user named takes it along.
+        { "Files", [.. Projects.Except(["Files"]), "TorchSharp", "libtorch", "Microsoft.Orleans", "Microsoft.AspNetCore", "Google.Protobuf"] },
+
         // Anyone's program may hold it: of ours it knows the protocol alone.
         { "Client", [.. Projects.Except(["Client", "Protocol"]), "TorchSharp", "libtorch", "Microsoft.Orleans", "Microsoft.AspNetCore", "SkiaSharp"] },
 

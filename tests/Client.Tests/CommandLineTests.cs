@@ -127,6 +127,40 @@ public sealed class CommandLineTests : ClientTest
         Assert.Contains("\"version\":\"2\"", output.Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
+    [Theory(Timeout = 60_000)]
+    [InlineData("classify")]
+    [InlineData("models", "put-head")]
+    public async Task FilesToSend_NoRegularFilesOrTooLarge_AreRefusedBeforeAnythingIsCalled(params string[] command)
+    {
+        using (var make = System.Diagnostics.Process.Start("mkfifo", Path.Combine(_folder, "pipe")))
+        {
+            await make.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+
+        using (FileStream large = File.Create(Path.Combine(_folder, "large")))
+        {
+            large.SetLength(1L << 40);
+        }
+
+        File.CreateSymbolicLink(Path.Combine(_folder, "linked"), "large");
+        await File.WriteAllTextAsync(Path.Combine(_folder, "pointer"), "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 307\n", Cancelled);
+        foreach ((string file, string words) in new[]
+        {
+            ("pipe", "': must be a regular file; it is a pipe (FIFO); - reads standard input"),
+            ("linked", "bytes; given 1,099,511,627,776"),
+            ("pointer", "': is a Git LFS pointer"),
+            ("nothing", "': there is no such file"),
+        })
+        {
+            (int code, _, string error) = await Task.Run(() => RunAsync([.. command, Path.Combine(_folder, file)]), Cancelled);
+            Assert.Equal(ExitCode.BadInput, code);
+            Assert.StartsWith($"igpt: '{_folder}", error, StringComparison.Ordinal);
+            Assert.Contains(words, error, StringComparison.Ordinal);
+        }
+
+        Assert.Empty(Fake.Requests);
+    }
+
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync();

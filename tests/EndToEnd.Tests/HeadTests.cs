@@ -59,7 +59,7 @@ public sealed class HeadTests(SharedSilo silo) : IClassFixture<SharedSilo>, IDis
     }
 
     [Theory]
-    [InlineData(2, "there is no file 'nothing.json'", null, "nothing.json")]
+    [InlineData(2, "'nothing.json': there is no such file", null, "nothing.json")]
     [InlineData(2, "'bad.json' is not a head file", "{\"labels\": [", "bad.json")]
     [InlineData(2, "'bad.json' is not a head file", "{\"label\": []}", "bad.json")]
     [InlineData(2, "'bad.json': layer: the model has hidden states 0 … 4; given 9; weight: must have labels × embedding_size = 1 × 64", "{\"layer\": 9, \"labels\": [\"x\"]}", "bad.json")]
@@ -221,7 +221,7 @@ public sealed class HeadTests(SharedSilo silo) : IClassFixture<SharedSilo>, IDis
         await RefusedAsync(StatusCode.FailedPrecondition, "another name", () => models.PutHeadAsync(Constant("a", ["z"], 1), cancellationToken: Cancelled).ResponseAsync);
     }
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task Silo_BrokenHeadFiles_SaysAllThatIsWrongAndExitsWithTwo()
     {
         string folder = Copy("tiny-random-classifier");
@@ -231,12 +231,24 @@ public sealed class HeadTests(SharedSilo silo) : IClassFixture<SharedSilo>, IDis
         broken.Weight.RemoveAt(0);
         await WriteHeadAsync(folder, "b.json", broken);
         await File.WriteAllTextAsync(Path.Combine(folder, "heads", "c.json"), "[1, 2]", Cancelled);
+        File.CreateSymbolicLink(Path.Combine(folder, "heads", "d.json"), "/dev/zero");
+        File.CreateSymbolicLink(Path.Combine(folder, "heads", "e.json"), "../../blobs/1234");
+        await File.WriteAllTextAsync(Path.Combine(folder, "heads", "f.json"), "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 307\n", Cancelled);
+        using (var make = System.Diagnostics.Process.Start("mkfifo", Path.Combine(folder, "heads", "g.json")))
+        {
+            await make.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+
         var start = await Assert.ThrowsAnyAsync<Exception>(() => ServerProcess.StartSiloAsync("--model", folder));
         Assert.Contains("exited with 2", start.Message, StringComparison.Ordinal);
         Assert.Contains("heads/a.json: head: the checkpoint has another head 'classifier'", start.Message, StringComparison.Ordinal);
         Assert.Contains("heads/b.json: layer: the model has hidden states 0 … 4; given 7", start.Message, StringComparison.Ordinal);
         Assert.Contains("heads/b.json: weight: must have labels × embedding_size = 2 × 64 = 128 values, row by row; given 127", start.Message, StringComparison.Ordinal);
         Assert.Contains("heads/c.json: is not a head file", start.Message, StringComparison.Ordinal);
+        Assert.Contains("heads/d.json: must be a regular file; it is a device", start.Message, StringComparison.Ordinal);
+        Assert.Contains("heads/e.json: is a link to '../../blobs/1234', which is not there", start.Message, StringComparison.Ordinal);
+        Assert.Contains("heads/f.json: is a Git LFS pointer", start.Message, StringComparison.Ordinal);
+        Assert.Contains("heads/g.json: must be a regular file; it is a pipe (FIFO)", start.Message, StringComparison.Ordinal);
     }
 
     [Fact]

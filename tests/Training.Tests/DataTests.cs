@@ -72,6 +72,39 @@ public sealed class DataTests
     }
 
     [Fact]
+    public void Load_ImagesAsLinks_ReadsWhatTheyLeadTo()
+    {
+        using var folder = new TemporaryFolder();
+        Put(folder["blobs/1234"], Picture);
+        Directory.CreateDirectory(folder["data/a"]);
+        Directory.CreateDirectory(folder["data/b"]);
+        File.CreateSymbolicLink(folder["data/a/1.png"], "../../blobs/1234");
+        File.CreateSymbolicLink(folder["data/b/2.png"], "../../blobs/1234");
+        Assert.Equal([0, 1], Load(folder["data"], needsClasses: true).Labels);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task Read_NoRegularFile_IsRefusedWithoutWaiting()
+    {
+        using var folder = new TemporaryFolder();
+        using (var make = System.Diagnostics.Process.Start("mkfifo", folder["pipe.png"]))
+            await make.WaitForExitAsync(TestContext.Current.CancellationToken);
+        File.CreateSymbolicLink(folder["endless.png"], "/dev/zero");
+        Put(folder["pointer.png"], "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 307\n"u8.ToArray());
+        using (FileStream large = File.Create(folder["large.png"]))
+            large.SetLength(1L << 40);
+        await Task.Run(
+            () =>
+            {
+                Refused(() => ImageFolder.Read(folder["pipe.png"]), folder["pipe.png"], "must be a regular file; it is a pipe (FIFO)");
+                Refused(() => ImageFolder.Read(folder["endless.png"]), "it is a device");
+                Refused(() => ImageFolder.Read(folder["pointer.png"]), "is a Git LFS pointer");
+                Refused(() => ImageFolder.Read(folder["large.png"]), "must have at most 8,388,608 bytes; given 1,099,511,627,776");
+            },
+            TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
     public void RequireClasses_Others_NamesBoth() => Refused(() => Tiny.Stripes(4).RequireClasses(["rows", "rings"], "there"), "there", "rings", "columns");
 
     [Fact]

@@ -31,7 +31,7 @@ internal static class HeadCommands
         application.SetAction(command, async (parsed, context) =>
         {
             string path = parsed.GetRequiredValue(file);
-            PutHeadRequest request = HeadFile.Read(path);
+            PutHeadRequest request = await HeadFile.ReadAsync(path, context.CancellationToken);
             request.Model = parsed.GetRequiredValue(model) is { Length: > 0 } givenModel ? givenModel : request.Model;
             request.Head = parsed.GetRequiredValue(name) is { Length: > 0 } givenName ? givenName : request.Head;
             Head head = await SendAsync(path, request, context);

@@ -10,6 +10,13 @@ namespace IgptCluster.Model;
 /// </summary>
 public sealed partial class Checkpoint : IWeightSource, IDisposable
 {
+    /// <summary>Most bytes of config.json and of preprocessor_config.json: those of a few hundred thousand labels.</summary>
+    public const int MaxConfigBytes = 16 << 20;
+
+    /// <summary>Most bytes of a model card, README.md: it is sent with what is told of the model.</summary>
+    public const int MaxCardBytes = 1 << 20;
+
+    const string ConfigFile = "config.json";
     const string Prefix = "transformer.";
 
     readonly WeightFiles _files;
@@ -54,13 +61,14 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
             throw new CheckpointException($"{folder}: there is no such folder");
         }
 
-        string configJson = ReadText(folder, "config.json") ?? throw new CheckpointException($"{folder}: there is no config.json");
+        string configJson = CheckpointFiles.ReadText(Path.Combine(folder, ConfigFile), MaxConfigBytes) ?? throw new CheckpointException($"{folder}: there is no {ConfigFile}");
         (ImageGptConfig config, ImageGptArchitecture? named) = ImageGptConfigJson.Parse(configJson);
         WeightFiles files = WeightFiles.Open(folder, weights);
         try
         {
             Dictionary<string, CheckpointTensor> tensors = Canonical(files.Tensors, out List<string> ignored);
             ImageGptArchitecture architecture = named ?? Infer(tensors);
+            config = named is null ? ImageGptConfigJson.Parse(configJson, otherwise: architecture).Config : config;
             IReadOnlyList<WeightShape> layout = WeightLayout.Of(config, architecture);
             Check(files.Name, tensors, layout, config);
             var known = layout.Select(weight => weight.Name).ToHashSet();
@@ -69,8 +77,8 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
             {
                 Tensors = tensors.Where(tensor => known.Contains(tensor.Key)).ToDictionary(),
                 Ignored = ignored,
-                PreprocessorJson = ReadText(folder, "preprocessor_config.json"),
-                Card = ReadText(folder, "README.md"),
+                PreprocessorJson = CheckpointFiles.ReadText(Path.Combine(folder, "preprocessor_config.json"), MaxConfigBytes),
+                Card = CheckpointFiles.ReadText(Path.Combine(folder, "README.md"), MaxCardBytes),
             };
         }
         catch
@@ -87,36 +95,53 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
     public void Read(string name, long start, Span<float> values) => Tensors[name].Read(start, values);
 
     /// <inheritdoc/>
-    public ReadOnlySpan<float> Look(string name, long start, Span<float> room) => Tensors[name].Look(start, room);
+    public void RequireUnchanged() => _files.RequireUnchanged();
 
     /// <summary>Reads a weight.</summary>
     /// <param name="name">Its name without the <c>transformer.</c> prefix.</param>
     /// <param name="dtype">Data type wanted.</param>
     /// <returns>A contiguous CPU tensor that the caller owns.</returns>
-    /// <exception cref="CheckpointException">A value is not finite.</exception>
-    public Tensor Load(string name, ScalarType dtype) => Tensors[name].Load(dtype);
+    /// <exception cref="CheckpointException">A value is not finite, or the file cannot be read or was written to meanwhile.</exception>
+    public Tensor Load(string name, ScalarType dtype)
+    {
+        Tensor weight = Tensors[name].Load(dtype);
+        try
+        {
+            RequireUnchanged();
+            return weight;
+        }
+        catch
+        {
+            weight.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>
     /// The first 16 hexadecimal digits of the XXH128 over those of all weights (names, types, shapes and values), in the layout's order. Next to free once they have been read: each is
     /// hashed on the way.
     /// </summary>
+    /// <exception cref="CheckpointException">A file cannot be read or was written to meanwhile.</exception>
     public string ComputeVersion()
     {
         IReadOnlyList<WeightShape> layout = WeightLayout.Of(Config, Architecture);
         byte[][] hashes = new byte[layout.Count][];
         var options = new ParallelOptions { MaxDegreeOfParallelism = IsShared ? Environment.ProcessorCount : 1 };
-        Parallel.For(0, layout.Count, options, index => hashes[index] = Tensors[layout[index].Name].Hash());
+        try
+        {
+            Parallel.For(0, layout.Count, options, index => hashes[index] = Tensors[layout[index].Name].Hash());
+        }
+        catch (AggregateException failures) when (failures.InnerExceptions[0] is CheckpointException first)
+        {
+            throw new CheckpointException(first.Message, first);
+        }
+
+        RequireUnchanged();
         return Convert.ToHexStringLower(XxHash128.Hash([.. hashes.SelectMany(hash => hash)]))[..16];
     }
 
     /// <summary>Closes the files; weights that were loaded stay.</summary>
     public void Dispose() => _files.Dispose();
-
-    static string? ReadText(string folder, string name)
-    {
-        string path = Path.Combine(folder, name);
-        return File.Exists(path) ? File.ReadAllText(path) : null;
-    }
 
     static Dictionary<string, CheckpointTensor> Canonical(IReadOnlyList<CheckpointTensor> stored, out List<string> ignored)
     {
@@ -148,34 +173,17 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
 
     static void Check(string file, Dictionary<string, CheckpointTensor> tensors, IReadOnlyList<WeightShape> layout, ImageGptConfig config)
     {
-        var problems = new List<string>();
-        foreach (WeightShape weight in layout)
+        string[] missing = [.. layout.Select(weight => weight.Name).Where(name => !tensors.ContainsKey(name))];
+        if (missing.Length > 0 && CommonPrefix(tensors, missing) is { } prefix)
         {
-            if (!tensors.TryGetValue(weight.Name, out CheckpointTensor? tensor))
-            {
-                problems.Add($"'{weight.Name}' [{string.Join(", ", weight.Shape)}] is missing");
-            }
-            else if (!tensor.Shape.SequenceEqual(weight.Shape))
-            {
-                problems.Add($"'{weight.Name}' must be [{string.Join(", ", weight.Shape)}] by config.json; given [{string.Join(", ", tensor.Shape)}]");
-            }
-            else if (tensor.DType is not (ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float32 or ScalarType.Float64))
-            {
-                problems.Add($"'{weight.Name}' must be float16, bfloat16, float32 or float64; given {tensor.DType}");
-            }
+            throw new CheckpointException($"{file}: all its names begin with '{prefix}'{OriginOf(prefix)}");
         }
 
-        int layers = 0;
-        foreach (string name in tensors.Keys)
-        {
-            layers = Block().Match(name) is { Success: true } block && int.TryParse(block.Groups[1].ValueSpan, out int layer) ? Math.Max(layers, layer + 1) : layers;
-        }
-
-        if (layers > config.LayerCount)
-        {
-            problems.Add($"it has weights of {layers} blocks, config.json's n_layer is {config.LayerCount}");
-        }
-
+        List<string> problems =
+        [
+            .. layout.Select(weight => Problem(weight, tensors.GetValueOrDefault(weight.Name))).OfType<string>(),
+            .. BlockProblem(tensors, config.LayerCount) is { } blocks ? [blocks] : Array.Empty<string>(),
+        ];
         if (problems.Count > 0)
         {
             const int shown = 20;
@@ -183,6 +191,48 @@ public sealed partial class Checkpoint : IWeightSource, IDisposable
             throw new CheckpointException($"{file}: {string.Join("; ", problems.Take(shown))}{rest}");
         }
     }
+
+    static string? Problem(WeightShape weight, CheckpointTensor? tensor) => tensor switch
+    {
+        null => $"'{weight.Name}' [{string.Join(", ", weight.Shape)}] is missing",
+        _ when !tensor.Shape.SequenceEqual(weight.Shape) => $"'{weight.Name}' must be [{string.Join(", ", weight.Shape)}] by config.json; given [{string.Join(", ", tensor.Shape)}]",
+        { UnreadType: { } type } => $"'{weight.Name}' must be float16, bfloat16, float32 or float64; given {type}",
+        { DType: not (ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float32 or ScalarType.Float64) } =>
+            $"'{weight.Name}' must be float16, bfloat16, float32 or float64; given {tensor.DType}",
+        _ => null,
+    };
+
+    static string? BlockProblem(Dictionary<string, CheckpointTensor> tensors, int expected)
+    {
+        int layers = 0;
+        foreach (string name in tensors.Keys)
+        {
+            layers = Block().Match(name) is { Success: true } block && int.TryParse(block.Groups[1].ValueSpan, out int layer) ? Math.Max(layers, layer + 1) : layers;
+        }
+
+        return layers > expected ? $"it has weights of {layers} blocks, config.json's n_layer is {expected}" : null;
+    }
+
+    /// <summary>What stands before the names of all weights that are missing, as wrappers of networks put it there; null if it is not one thing, or they are not there.</summary>
+    static string? CommonPrefix(Dictionary<string, CheckpointTensor> tensors, string[] missing)
+    {
+        string? prefix = tensors.Keys.FirstOrDefault(name => name.EndsWith($".{missing[0]}", StringComparison.Ordinal))?[..^missing[0].Length];
+        if (prefix is null)
+        {
+            return null;
+        }
+
+        // Heads lie outside the backbone, behind the wrapper's prefix alone.
+        string wrapper = prefix.EndsWith(Prefix, StringComparison.Ordinal) ? prefix[..^Prefix.Length] : prefix;
+        return wrapper.Length > 0 && missing.All(name => tensors.ContainsKey(prefix + name) || tensors.ContainsKey(wrapper + name)) ? wrapper : null;
+    }
+
+    static string OriginOf(string prefix) => prefix switch
+    {
+        "module." => ", as nn.DataParallel and DistributedDataParallel save them: save model.module.state_dict() instead",
+        "_orig_mod." => ", as torch.compile saves them: save model._orig_mod.state_dict() instead",
+        _ => $": save the state_dict of the network without what is around it (model.{prefix}state_dict())",
+    };
 
     [GeneratedRegex(@"^h\.\d+\.attn\.(masked_)?bias$")]
     private static partial Regex AttentionBuffer();

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Hashing;
 using System.Numerics;
 using System.Runtime.CompilerServices;
@@ -11,8 +12,8 @@ namespace IgptCluster.Model;
 /// <summary>A weight as it lies in its file: read when it is loaded, not before. Valid as long as its <see cref="Checkpoint"/>.</summary>
 public sealed class CheckpointTensor
 {
-    const int Piece = 1 << 24;
-    const int NearPiece = 1 << 14; // bytes that stay in the nearest cache between two ways through them
+    const int Piece = 1 << 17; // bytes that stay in the near caches from being read until they are hashed, checked and used
+    const int LargePiece = 1 << 30;
 
     readonly IWeightBytes _bytes;
     readonly long _start;
@@ -28,6 +29,13 @@ public sealed class CheckpointTensor
         IsContiguous = _strides.SequenceEqual(ContiguousStrides(shape));
     }
 
+    /// <summary>A tensor of a type that is not read: it can be listed, and nothing else.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="type">Its type as the file calls it.</param>
+    /// <param name="shape">Its sizes.</param>
+    /// <param name="file">Name of the file.</param>
+    internal static CheckpointTensor Unread(string name, string type, long[] shape, string file) => new(name, ScalarType.Byte, shape, new NoBytes(file)) { UnreadType = type };
+
     /// <summary>Its name without the <c>transformer.</c> prefix.</summary>
     public string Name { get; internal set; }
 
@@ -36,6 +44,9 @@ public sealed class CheckpointTensor
 
     /// <summary>Its sizes.</summary>
     public IReadOnlyList<long> Shape { get; }
+
+    /// <summary>What the file calls its type if that is one that is not read.</summary>
+    internal string? UnreadType { get; private init; }
 
     /// <summary>File it lies in, for messages.</summary>
     internal string File => _bytes.File;
@@ -46,6 +57,8 @@ public sealed class CheckpointTensor
     bool IsContiguous { get; }
 
     internal long Count => Shape.Aggregate(1L, (count, size) => count * size);
+
+    long Bytes => Count * SizeOf(DType);
 
     /// <summary>Bytes of one value.</summary>
     internal static int SizeOf(ScalarType dtype) => dtype switch
@@ -93,56 +106,28 @@ public sealed class CheckpointTensor
     /// <exception cref="CheckpointException">A value is not finite.</exception>
     internal void Read(long start, Span<float> to)
     {
-        if (to.IsEmpty)
+        int piece = Piece / SizeOf(DType);
+        byte[] buffer = DType == ScalarType.Float32 ? [] : ArrayPool<byte>.Shared.Rent(Piece);
+        for (int at = 0; at < to.Length; at += piece)
         {
-            return;
+            ReadPiece(start + at, to.Slice(at, Math.Min(piece, to.Length - at)), buffer);
         }
 
-        if (IsContiguous)
+        ArrayPool<byte>.Shared.Return(buffer);
+    }
+
+    void ReadPiece(long start, Span<float> to, Span<byte> buffer)
+    {
+        int size = SizeOf(DType);
+        Span<byte> bytes = DType == ScalarType.Float32 ? MemoryMarshal.AsBytes(to) : buffer[..(to.Length * size)];
+        ReadBytes(start * size, bytes);
+        HashOnTheWay(start * size, bytes);
+        if (DType != ScalarType.Float32)
         {
-            int size = SizeOf(DType);
-            int piece = Piece / size;
-            for (int at = 0; at < to.Length; at += piece)
-            {
-                Span<float> part = to.Slice(at, Math.Min(piece, to.Length - at));
-                ReadOnlySpan<byte> bytes = _bytes.Read((_start + start + at) * size, part.Length * size);
-                HashOnTheWay((start + at) * size, bytes);
-                Widen(bytes, part);
-            }
-        }
-        else
-        {
-            for (int index = 0; index < to.Length; index++)
-            {
-                Widen(_bytes.Read(Place(start + index) * SizeOf(DType), SizeOf(DType)), to.Slice(index, 1));
-            }
+            Widen(bytes, to);
         }
 
         RequireFinite(to);
-    }
-
-    /// <summary>As <see cref="Read"/>, but where the file has them as float32 they are looked at in place.</summary>
-    /// <param name="start">Index of the first, row by row.</param>
-    /// <param name="room">As many as are wanted; may be written.</param>
-    /// <returns>The values, valid as long as the checkpoint.</returns>
-    /// <exception cref="CheckpointException">A value is not finite.</exception>
-    internal ReadOnlySpan<float> Look(long start, Span<float> room)
-    {
-        if (!IsContiguous || DType != ScalarType.Float32 || !IsShared)
-        {
-            Read(start, room);
-            return room;
-        }
-
-        ReadOnlySpan<byte> bytes = _bytes.Read((_start + start) * sizeof(float), room.Length * sizeof(float));
-        for (int at = 0; at < bytes.Length; at += NearPiece)
-        {
-            ReadOnlySpan<byte> part = bytes.Slice(at, Math.Min(NearPiece, bytes.Length - at));
-            HashOnTheWay((start * sizeof(float)) + at, part);
-            RequireFinite(MemoryMarshal.Cast<byte, float>(part));
-        }
-
-        return MemoryMarshal.Cast<byte, float>(bytes);
     }
 
     /// <summary>The XXH128 over name, type, shape and values.</summary>
@@ -150,11 +135,16 @@ public sealed class CheckpointTensor
     {
         lock (_hashing)
         {
-            if (_hash is null || _hashed < Count * SizeOf(DType))
+            if (_hash is null || _hashed < Bytes)
             {
                 _hash = BeginHash();
-                ForEachPiece((_, piece) => _hash.Append(piece));
-                _hashed = Count * SizeOf(DType);
+                byte[] buffer = new byte[Math.Min(Piece, Bytes)];
+                for (_hashed = 0; _hashed < Bytes; _hashed += buffer.Length)
+                {
+                    Span<byte> piece = buffer.AsSpan(0, (int)Math.Min(buffer.Length, Bytes - _hashed));
+                    ReadBytes(_hashed, piece);
+                    _hash.Append(piece);
+                }
             }
 
             return _hash.GetCurrentHash();
@@ -257,53 +247,39 @@ public sealed class CheckpointTensor
 
     unsafe void CopyTo(Tensor target)
     {
+        // A span may be too short for all of it.
         byte* start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(target.bytes));
-        ForEachPiece((at, piece) => piece.CopyTo(new Span<byte>(start + at, piece.Length)));
+        for (long at = 0; at < Bytes; at += LargePiece)
+        {
+            ReadBytes(at, new Span<byte>(start + at, (int)Math.Min(LargePiece, Bytes - at)));
+        }
     }
 
-    delegate void TakePiece(long at, ReadOnlySpan<byte> piece);
-
-    /// <summary>All values in row-major order, in pieces that fit a span.</summary>
-    void ForEachPiece(TakePiece take)
+    /// <summary>Values in row-major order as they are stored.</summary>
+    /// <param name="at">Offset of the first in bytes.</param>
+    /// <param name="to">As many as are wanted.</param>
+    void ReadBytes(long at, Span<byte> to)
     {
         int size = SizeOf(DType);
-        if (Count == 0)
-        {
-            return;
-        }
-
         if (IsContiguous)
         {
-            long length = Count * size;
-            for (long at = 0; at < length; at += Piece)
-            {
-                take(at, _bytes.Read((_start * size) + at, (int)Math.Min(Piece, length - at)));
-            }
-
+            _bytes.Read((_start * size) + at, to);
             return;
         }
 
-        // A view: each row of the last dimension is gathered value by value.
-        byte[] row = new byte[checked((int)Shape[^1]) * size];
-        long[] index = new long[Shape.Count];
-        for (long at = 0; at < Count * size; at += row.Length)
+        for (int value = 0; value < to.Length; value += size)
         {
-            long from = _start;
-            for (int i = 0; i < index.Length - 1; i++)
-            {
-                from += index[i] * _strides[i];
-            }
-
-            for (int i = 0; i < Shape[^1]; i++)
-            {
-                _bytes.Read((from + (i * _strides[^1])) * size, size).CopyTo(row.AsSpan(i * size));
-            }
-
-            take(at, row);
-            for (int i = index.Length - 2; i >= 0 && ++index[i] == Shape[i]; i--)
-            {
-                index[i] = 0;
-            }
+            _bytes.Read(Place((at + value) / size) * size, to.Slice(value, size));
         }
+    }
+
+    /// <summary>Where what is not read lies.</summary>
+    sealed class NoBytes(string file) : IWeightBytes
+    {
+        public string File => file;
+
+        public bool IsShared => true;
+
+        public void Read(long start, Span<byte> to) => throw new NotSupportedException();
     }
 }

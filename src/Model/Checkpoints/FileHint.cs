@@ -10,11 +10,6 @@ static class FileHint
             return "it is empty; download it again";
         }
 
-        if (start.StartsWith("version https://git-lfs"u8))
-        {
-            return "it is a Git LFS pointer; fetch the file itself with 'git lfs pull'";
-        }
-
         if (start.StartsWith("PK"u8))
         {
             return "it is a zip archive, perhaps PyTorch's; name it pytorch_model.bin";

@@ -13,15 +13,9 @@ public interface IWeightSource
     /// <exception cref="CheckpointException">A value is not finite, or the file cannot be read.</exception>
     void Read(string name, long start, Span<float> values);
 
-    /// <summary>Looks at some values of a weight, where they lie if they lie there as they are wanted.</summary>
-    /// <param name="name">Its name without the <c>transformer.</c> prefix.</param>
-    /// <param name="start">Index of the first value, row by row.</param>
-    /// <param name="room">As many values as are wanted; may be written.</param>
-    /// <returns>The values: <paramref name="room"/>, or a place that is valid as long as the source.</returns>
-    /// <exception cref="CheckpointException">A value is not finite, or the file cannot be read.</exception>
-    ReadOnlySpan<float> Look(string name, long start, Span<float> room)
+    /// <summary>Tells whether what was read is what lies there still; called when all has been read.</summary>
+    /// <exception cref="CheckpointException">A file was written to meanwhile.</exception>
+    void RequireUnchanged()
     {
-        Read(name, start, room);
-        return room;
     }
 }

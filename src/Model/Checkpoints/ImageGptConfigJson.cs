@@ -21,16 +21,17 @@ public static class ImageGptConfigJson
     /// <summary>Reads config.json.</summary>
     /// <param name="json">The file's text.</param>
     /// <param name="source">Its name, for messages.</param>
+    /// <param name="otherwise">The architecture if the file names none; null if it is not known. Labels are a classifier's alone: others are not refused for theirs.</param>
     /// <returns>The configuration, and the architecture if the file names one.</returns>
     /// <exception cref="CheckpointException">Not JSON, or values that break a rule: all of them are named.</exception>
-    public static (ImageGptConfig Config, ImageGptArchitecture? Architecture) Parse(string json, string source = "config.json")
+    public static (ImageGptConfig Config, ImageGptArchitecture? Architecture) Parse(string json, string source = "config.json", ImageGptArchitecture? otherwise = null)
     {
         try
         {
             using JsonDocument document = JsonDocument.Parse(json.TrimStart('\uFEFF'), new JsonDocumentOptions { MaxDepth = 32 });
             JsonFields fields = new(document.RootElement);
-            ImageGptConfig config = Read(fields);
-            ImageGptArchitecture? architecture = Architecture(fields);
+            ImageGptArchitecture? architecture = Architecture(fields) ?? otherwise;
+            ImageGptConfig config = Read(fields, architecture);
             return fields.Problems.Count == 0
                 ? (config, architecture)
                 : throw new CheckpointException($"{source}: {string.Join("; ", fields.Problems)}");
@@ -80,7 +81,7 @@ public static class ImageGptConfigJson
         return root.ToJsonString(Indented) + "\n";
     }
 
-    static ImageGptConfig Read(JsonFields fields)
+    static ImageGptConfig Read(JsonFields fields, ImageGptArchitecture? architecture)
     {
         var defaults = new ImageGptConfig();
         if (fields.Text("model_type", ModelType) is var type && type != ModelType)
@@ -112,7 +113,7 @@ public static class ImageGptConfigJson
             ResidualDropout = fields.Number("resid_pdrop", defaults.ResidualDropout, 0, 1),
             AttentionDropout = fields.Number("attn_pdrop", defaults.AttentionDropout, 0, 1),
             InitializerRange = fields.Number("initializer_range", defaults.InitializerRange, 0, 100),
-            Labels = fields.Labels(),
+            Labels = architecture == ImageGptArchitecture.ImageClassification ? fields.Labels() : JsonFields.UnusedLabels(),
             ProblemType = fields.IsNull("problem_type") ? null : fields.Text("problem_type", ""),
         };
         fields.Problems.AddRange(config.Problems());

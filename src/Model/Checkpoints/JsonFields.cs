@@ -6,6 +6,8 @@ namespace IgptCluster.Model;
 /// <summary>Typed access to the fields of a JSON object that collects every broken rule.</summary>
 sealed class JsonFields
 {
+    const int DefaultLabels = 2;
+
     readonly JsonElement _root;
 
     internal JsonFields(JsonElement root)
@@ -95,13 +97,15 @@ sealed class JsonFields
         return [];
     }
 
+    /// <summary>Labels of a checkpoint that has no use for any: Hugging Face's default.</summary>
+    internal static IReadOnlyList<string> UnusedLabels() => Nameless(DefaultLabels);
+
     /// <summary>id2label, else num_labels nameless ones, else Hugging Face's default of two.</summary>
     internal IReadOnlyList<string> Labels()
     {
         if (IsNull("id2label"))
         {
-            int count = Whole("num_labels", 2, 1, 1 << 20);
-            return [.. Enumerable.Range(0, count).Select(i => $"LABEL_{i}")];
+            return Nameless(Whole("num_labels", DefaultLabels, 1, 1 << 20));
         }
 
         JsonElement given = _root.GetProperty("id2label");
@@ -125,6 +129,8 @@ sealed class JsonFields
         Problems.Add($"id2label: must name classes 0, 1, 2 … without gaps; given {Shown(given)}");
         return [];
     }
+
+    static string[] Nameless(int count) => [.. Enumerable.Range(0, count).Select(i => $"LABEL_{i}")];
 
     static string Shown(JsonElement given)
     {

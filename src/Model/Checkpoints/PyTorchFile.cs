@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Numerics;
+using IgptCluster.Files;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Model;
@@ -11,32 +12,40 @@ namespace IgptCluster.Model;
 /// </summary>
 static class PyTorchFile
 {
+    /// <summary>Most bytes of what describes the tensors.</summary>
+    internal const int MaxPickle = 64 << 20;
+
     const int ProtocolVersion = 1001;
 
     // PyTorch's legacy magic number, 0x1950a86a20f9469cfc6c.
     static readonly BigInteger LegacyMagic = BigInteger.Parse("1950a86a20f9469cfc6c", System.Globalization.NumberStyles.HexNumber, System.Globalization.CultureInfo.InvariantCulture);
 
     /// <summary>All tensors of a file, and the archive to keep open for them, if any.</summary>
+    /// <param name="file">The file; its tensors can be read as long as it is open.</param>
     /// <exception cref="CheckpointException">The file breaks a rule of the format, or its pickle asks for something that is not allowed.</exception>
-    internal static (List<CheckpointTensor> Tensors, IDisposable? Archive) Read(MappedFile file)
+    internal static (List<CheckpointTensor> Tensors, IDisposable? Archive) Read(UserFile file)
     {
         try
         {
-            if (file.Length >= 4 && file.Span(0, 4).SequenceEqual("PK\x03\x04"u8))
+            if (!file.Beginning().AsSpan().StartsWith("PK\x03\x04"u8))
             {
-                var archive = new PyTorchArchive(file.Path);
-                try
-                {
-                    return (Tensors(file.Name, archive.ReadPickle(), archive), archive);
-                }
-                catch
-                {
-                    archive.Dispose();
-                    throw;
-                }
+                return (ReadLegacy(file), null);
             }
 
-            return (ReadLegacy(file), null);
+            var archive = new PyTorchArchive(file);
+            try
+            {
+                return (Tensors(file.Name, archive.ReadPickle(), archive), archive);
+            }
+            catch
+            {
+                archive.Dispose();
+                throw;
+            }
+        }
+        catch (UserFileException failure)
+        {
+            throw CheckpointFiles.Fault(file.Path, failure);
         }
         catch (Exception failure) when (failure is FormatException or InvalidDataException or OverflowException or EndOfStreamException)
         {
@@ -44,20 +53,21 @@ static class PyTorchFile
         }
     }
 
-    static List<CheckpointTensor> ReadLegacy(MappedFile file)
+    static List<CheckpointTensor> ReadLegacy(UserFile file)
     {
-        if (file.Length is 0 or > int.MaxValue)
+        if (file.Length == 0)
         {
-            throw new FormatException(file.Length == 0 ? "it is empty; download it again" : "a legacy file must be under 2 GiB; convert it to safetensors");
+            throw new FormatException("it is empty; download it again");
         }
 
-        if (file.Span(0, 1)[0] != 0x80)
+        if (file.Beginning() is [not 0x80, ..] start)
         {
-            throw new FormatException($"it is neither PyTorch's zip archive nor its legacy format: {FileHint.Of(file.Span(0, (int)Math.Min(64, file.Length)))}");
+            throw new FormatException($"it is neither PyTorch's zip archive nor its legacy format: {FileHint.Of(start)}");
         }
 
+        // The pickles come first, the numbers behind them.
         var storages = new LegacyStorages(file);
-        var reader = new PickleReader(file.Span(0, (int)file.Length).ToArray(), Call, storages.Load);
+        var reader = new PickleReader(file.ReadBytes(0, Math.Min(MaxPickle, file.Length)), Call, storages.Load);
         if (reader.Read() is not BigInteger magic || magic != LegacyMagic)
         {
             throw new FormatException("it does not begin with PyTorch's magic number: it is some other pickle, or broken");
@@ -105,7 +115,7 @@ static class PyTorchFile
                 entry.Name,
                 entry.Tensor.Storage.DType,
                 entry.Tensor.Shape,
-                storages.BytesOf(entry.Tensor.Storage, users[entry.Tensor.Storage].Sum(user => (double)user.Bytes), file),
+                storages.BytesOf(entry.Tensor.Storage, [.. users[entry.Tensor.Storage]]),
                 entry.Tensor.Offset,
                 entry.Tensor.Strides)),
         ];
@@ -201,24 +211,33 @@ sealed record PickledStorage(string Key, ScalarType DType, long Count)
 sealed record PickledTensor(PickledStorage Storage, long Offset, long[] Shape, long[] Strides)
 {
     internal long Bytes => Shape.Aggregate(1L, (count, size) => count * size) * CheckpointTensor.SizeOf(Storage.DType);
+
+    /// <summary>Whether its values lie one behind the other.</summary>
+    internal bool IsContiguous => Strides.SequenceEqual(CheckpointTensor.ContiguousStrides(Shape));
 }
 
 /// <summary>Where storages' bytes lie.</summary>
 interface IStorages
 {
     /// <param name="storage">The storage.</param>
-    /// <param name="needed">Bytes of all tensors over it together.</param>
-    /// <param name="file">The file, for messages.</param>
-    IWeightBytes BytesOf(PickledStorage storage, double needed, string file);
+    /// <param name="tensors">All tensors over it.</param>
+    IWeightBytes BytesOf(PickledStorage storage, IReadOnlyList<PickledTensor> tensors);
 }
 
 /// <summary>Storages behind the pickles of a legacy file: each its number of values in eight bytes, then the values.</summary>
-sealed class LegacyStorages(MappedFile file) : IStorages
+sealed class LegacyStorages(UserFile file) : IStorages
 {
+    readonly LatestStorage _latest = new();
     readonly Dictionary<string, PickledStorage> _named = [];
     readonly Dictionary<string, long> _starts = [];
 
-    public IWeightBytes BytesOf(PickledStorage storage, double needed, string name) => new MappedBytes(file, _starts[storage.Key]);
+    public IWeightBytes BytesOf(PickledStorage storage, IReadOnlyList<PickledTensor> tensors)
+    {
+        long start = _starts[storage.Key];
+        return tensors.All(tensor => tensor.IsContiguous) ? new FileBytes(file, start)
+            : storage.Bytes <= Array.MaxLength ? new WholeStorage(_latest, file.Name, storage.Key, () => file.ReadBytes(start, storage.Bytes))
+            : throw new FormatException($"storage '{storage.Key}' of views must have at most {Array.MaxLength} bytes; given {storage.Bytes}: save contiguous tensors (tensor.contiguous())");
+    }
 
     internal PickledStorage Load(object? id)
     {
@@ -247,7 +266,7 @@ sealed class LegacyStorages(MappedFile file) : IStorages
                 throw new FormatException($"it ends before storage '{key}'");
             }
 
-            long count = BinaryPrimitives.ReadInt64LittleEndian(file.Span(position, 8));
+            long count = BinaryPrimitives.ReadInt64LittleEndian(file.ReadBytes(position, sizeof(long)));
             position += 8;
             if (count != storage.Count || storage.Bytes > file.Length - position)
             {
@@ -268,19 +287,18 @@ sealed class LegacyStorages(MappedFile file) : IStorages
 /// <summary>Storages as entries of a zip archive.</summary>
 sealed class PyTorchArchive : IStorages, IDisposable
 {
-    const int MaxPickle = 64 << 20;
     const int FreelyInflated = 64 << 20;
     const int MaxUnused = 4;
 
     readonly ZipArchive _zip;
     readonly string _prefix;
     readonly string _file;
-    (string Key, byte[] Bytes) _latest = ("", []);
+    readonly LatestStorage _latest = new();
 
-    internal PyTorchArchive(string path)
+    internal PyTorchArchive(UserFile file)
     {
-        _file = Path.GetFileName(path);
-        _zip = ZipFile.OpenRead(path);
+        _file = file.Name;
+        _zip = new ZipArchive(file.OpenStream(), ZipArchiveMode.Read);
         string? pickle = _zip.Entries.Select(entry => entry.FullName).Where(name => name.EndsWith("/data.pkl", StringComparison.Ordinal)).MinBy(name => name.Length);
         if (pickle is null)
         {
@@ -291,7 +309,7 @@ sealed class PyTorchArchive : IStorages, IDisposable
         _prefix = pickle[..^"data.pkl".Length];
     }
 
-    public IWeightBytes BytesOf(PickledStorage storage, double needed, string file)
+    public IWeightBytes BytesOf(PickledStorage storage, IReadOnlyList<PickledTensor> tensors)
     {
         ZipArchiveEntry entry = _zip.GetEntry($"{_prefix}data/{storage.Key}") ?? throw new FormatException($"storage '{storage.Key}' is missing");
 
@@ -301,6 +319,8 @@ sealed class PyTorchArchive : IStorages, IDisposable
             throw new FormatException($"storage '{storage.Key}' must have {storage.Bytes} bytes; given {entry.Length}");
         }
 
+        double needed = tensors.Sum(tensor => (double)tensor.Bytes);
+
         // A storage is inflated as a whole: a small view must not cost what a file of a few kilobytes can claim.
         if (entry.Length > Math.Max(FreelyInflated, MaxUnused * needed))
         {
@@ -308,7 +328,7 @@ sealed class PyTorchArchive : IStorages, IDisposable
                 $"storage '{storage.Key}' must have at most {MaxUnused} times the {needed:0} bytes of its tensors; given {entry.Length}: save clones of them (tensor.clone())");
         }
 
-        return new EntryBytes(this, storage.Key, entry);
+        return new WholeStorage(_latest, _file, storage.Key, () => Read(entry, Array.MaxLength));
     }
 
     public void Dispose() => _zip.Dispose();
@@ -320,7 +340,7 @@ sealed class PyTorchArchive : IStorages, IDisposable
             throw new FormatException("its byte order must be little-endian");
         }
 
-        return new PickleReader(Read(_zip.GetEntry($"{_prefix}data.pkl")!, MaxPickle), PyTorchFile.Call, PyTorchFile.Storage).Read();
+        return new PickleReader(Read(_zip.GetEntry($"{_prefix}data.pkl")!, PyTorchFile.MaxPickle), PyTorchFile.Call, PyTorchFile.Storage).Read();
     }
 
     static byte[] Read(ZipArchiveEntry entry, long most)
@@ -334,30 +354,5 @@ sealed class PyTorchArchive : IStorages, IDisposable
         using Stream stream = entry.Open();
         stream.ReadExactly(bytes);
         return bytes;
-    }
-
-    sealed class EntryBytes(PyTorchArchive archive, string key, ZipArchiveEntry entry) : IWeightBytes
-    {
-        public string File => archive._file;
-
-        public bool IsShared => false;
-
-        public ReadOnlySpan<byte> Read(long start, int length)
-        {
-            // The pieces of one tensor come one after the other, and so do tensors of one storage.
-            if (archive._latest.Key != key)
-            {
-                try
-                {
-                    archive._latest = (key, PyTorchArchive.Read(entry, Array.MaxLength));
-                }
-                catch (Exception failure) when (failure is InvalidDataException or EndOfStreamException)
-                {
-                    throw new CheckpointException($"{File}: storage '{key}' cannot be read: {failure.Message}", failure);
-                }
-            }
-
-            return archive._latest.Bytes.AsSpan((int)start, length);
-        }
     }
 }

@@ -1,12 +1,13 @@
 using System.Buffers.Binary;
 using System.Text.Json;
+using IgptCluster.Files;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Model;
 
 /// <summary>
-/// Reads safetensors: eight bytes of header length, a JSON header, then the tensors without gaps. Mapped, checked completely, and nothing is
-/// allocated by what the header claims.
+/// Reads safetensors: eight bytes of header length, a JSON header, then the tensors without gaps. Checked completely, and nothing is allocated by what
+/// the header claims. Tensors of types that are not read are listed: whoever needs none of them is not concerned.
 /// </summary>
 static class SafetensorsFile
 {
@@ -14,14 +15,14 @@ static class SafetensorsFile
     const int MaxHeader = 100 << 20;
 
     /// <summary>All tensors of a file.</summary>
-    /// <param name="file">The file; its tensors live as long as it.</param>
+    /// <param name="file">The file; its tensors can be read as long as it is open.</param>
     /// <exception cref="CheckpointException">The file breaks a rule of the format.</exception>
-    internal static List<CheckpointTensor> Read(MappedFile file)
+    internal static List<CheckpointTensor> Read(UserFile file)
     {
         long header = HeaderLength(file);
         try
         {
-            using JsonDocument document = JsonDocument.Parse(file.Span(LengthBytes, (int)header).ToArray(), new JsonDocumentOptions { MaxDepth = 16 });
+            using JsonDocument document = JsonDocument.Parse(file.ReadBytes(LengthBytes, header), new JsonDocumentOptions { MaxDepth = 16 });
             return Tensors(file, document.RootElement, LengthBytes + header);
         }
         catch (Exception failure) when (failure is JsonException or InvalidOperationException)
@@ -30,14 +31,14 @@ static class SafetensorsFile
         }
     }
 
-    static long HeaderLength(MappedFile file)
+    static long HeaderLength(UserFile file)
     {
         if (file.Length < LengthBytes)
         {
             throw Broken(file, $"a safetensors file begins with the header's length in 8 bytes; it has {file.Length} bytes in all: {Hint(file)}");
         }
 
-        ulong header = BinaryPrimitives.ReadUInt64LittleEndian(file.Span(0, LengthBytes));
+        ulong header = BinaryPrimitives.ReadUInt64LittleEndian(file.ReadBytes(0, LengthBytes));
         if (header < 2 || header > MaxHeader || header > (ulong)(file.Length - LengthBytes))
         {
             throw Broken(file, $"its header's length must be 2 … {Math.Min(MaxHeader, file.Length - LengthBytes)} bytes; given {header}: {Hint(file)}");
@@ -46,7 +47,7 @@ static class SafetensorsFile
         return (long)header;
     }
 
-    static List<CheckpointTensor> Tensors(MappedFile file, JsonElement root, long data)
+    static List<CheckpointTensor> Tensors(UserFile file, JsonElement root, long data)
     {
         if (root.ValueKind != JsonValueKind.Object)
         {
@@ -72,7 +73,7 @@ static class SafetensorsFile
         return [.. entries.Select(entry => entry.Tensor)];
     }
 
-    static (CheckpointTensor Tensor, long Begin, long End) Entry(MappedFile file, JsonProperty entry, long data)
+    static (CheckpointTensor Tensor, long Begin, long End) Entry(UserFile file, JsonProperty entry, long data)
     {
         string name = entry.Name;
         JsonElement value = entry.Value;
@@ -81,7 +82,9 @@ static class SafetensorsFile
             throw Broken(file, $"tensor '{Shown(name)}' must be described by an object; given {value.ValueKind}");
         }
 
-        ScalarType dtype = DType(value) ?? throw Broken(file, $"tensor '{Shown(name)}': dtype must be a known one; given {Field(value, "dtype")}");
+        string dtype = value.TryGetProperty("dtype", out JsonElement given) && given.ValueKind == JsonValueKind.String
+            ? given.GetString()!
+            : throw Broken(file, $"tensor '{Shown(name)}': dtype must be a text; given {Field(value, "dtype")}");
         long[] shape = Numbers(value, "shape") ?? throw Broken(file, $"tensor '{Shown(name)}': shape must be a list of whole numbers from 0; given {Field(value, "shape")}");
         if (Numbers(value, "data_offsets") is not { Length: 2 } offsets)
         {
@@ -94,16 +97,21 @@ static class SafetensorsFile
             throw Broken(file, $"tensor '{Shown(name)}': data_offsets must ascend within the file's {file.Length - data} data bytes; given {begin}, {end}");
         }
 
-        Int128 expected = shape.Aggregate((Int128)CheckpointTensor.SizeOf(dtype), (bytes, size) => bytes > long.MaxValue ? bytes : bytes * size);
-        if (expected != end - begin)
+        if (TypeOf(dtype) is not { } type)
         {
-            throw Broken(file, $"tensor '{Shown(name)}': shape [{string.Join(", ", shape)}] of {dtype} takes {expected} bytes; given {end - begin}");
+            return (CheckpointTensor.Unread(name, Shown(dtype), shape, file.Name), begin, end);
         }
 
-        return (new CheckpointTensor(name, dtype, shape, new MappedBytes(file, data + begin)), begin, end);
+        Int128 expected = shape.Aggregate((Int128)CheckpointTensor.SizeOf(type), (bytes, size) => bytes > long.MaxValue ? bytes : bytes * size);
+        if (expected != end - begin)
+        {
+            throw Broken(file, $"tensor '{Shown(name)}': shape [{string.Join(", ", shape)}] of {type} takes {expected} bytes; given {end - begin}");
+        }
+
+        return (new CheckpointTensor(name, type, shape, new FileBytes(file, data + begin)), begin, end);
     }
 
-    static void CheckCoverage(MappedFile file, (string Name, long Begin, long End)[] entries, long data)
+    static void CheckCoverage(UserFile file, (string Name, long Begin, long End)[] entries, long data)
     {
         long covered = 0;
         foreach ((string name, long begin, long end) in entries)
@@ -122,22 +130,20 @@ static class SafetensorsFile
         }
     }
 
-    static ScalarType? DType(JsonElement value) => value.TryGetProperty("dtype", out JsonElement dtype) && dtype.ValueKind == JsonValueKind.String
-        ? dtype.GetString() switch
-        {
-            "F64" => ScalarType.Float64,
-            "F32" => ScalarType.Float32,
-            "F16" => ScalarType.Float16,
-            "BF16" => ScalarType.BFloat16,
-            "I64" => ScalarType.Int64,
-            "I32" => ScalarType.Int32,
-            "I16" => ScalarType.Int16,
-            "I8" => ScalarType.Int8,
-            "U8" => ScalarType.Byte,
-            "BOOL" => ScalarType.Bool,
-            _ => null,
-        }
-        : null;
+    static ScalarType? TypeOf(string dtype) => dtype switch
+    {
+        "F64" => ScalarType.Float64,
+        "F32" => ScalarType.Float32,
+        "F16" => ScalarType.Float16,
+        "BF16" => ScalarType.BFloat16,
+        "I64" => ScalarType.Int64,
+        "I32" => ScalarType.Int32,
+        "I16" => ScalarType.Int16,
+        "I8" => ScalarType.Int8,
+        "U8" => ScalarType.Byte,
+        "BOOL" => ScalarType.Bool,
+        _ => null,
+    };
 
     static long[]? Numbers(JsonElement value, string name)
     {
@@ -164,7 +170,7 @@ static class SafetensorsFile
 
     static string Shown(string text) => text.Length <= 80 ? text : text[..80] + "…";
 
-    static string Hint(MappedFile file) => FileHint.Of(file.Span(0, (int)Math.Min(64, file.Length)));
+    static string Hint(UserFile file) => FileHint.Of(file.Beginning());
 
-    static CheckpointException Broken(MappedFile file, string rule) => new($"{file.Name}: {rule}");
+    static CheckpointException Broken(UserFile file, string rule) => new($"{file.Name}: {rule}");
 }

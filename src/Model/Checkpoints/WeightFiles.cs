@@ -1,4 +1,5 @@
 using System.Text.Json;
+using IgptCluster.Files;
 
 namespace IgptCluster.Model;
 
@@ -8,8 +9,10 @@ sealed class WeightFiles : IDisposable
     const string Safetensors = "model.safetensors";
     const string Bin = "pytorch_model.bin";
     const string IndexSuffix = ".index.json";
+    const int MaxIndexBytes = 64 << 20;
 
-    readonly List<IDisposable> _open = [];
+    readonly List<UserFile> _files = [];
+    readonly List<IDisposable> _archives = [];
     readonly List<CheckpointTensor> _tensors = [];
 
     WeightFiles(string name) => Name = name;
@@ -22,15 +25,8 @@ sealed class WeightFiles : IDisposable
     internal static WeightFiles Open(string folder, string? named)
     {
         string[] candidates = named is null ? [Safetensors, Safetensors + IndexSuffix, Bin, Bin + IndexSuffix] : [named];
-        string? name = Array.Find(candidates, candidate => File.Exists(Path.Combine(folder, candidate)));
-        if (name is null)
-        {
-            string? directory = Array.Find(candidates, candidate => Directory.Exists(Path.Combine(folder, candidate)));
-            throw new CheckpointException(directory is null
-                ? $"{folder}: there is none of {string.Join(", ", candidates)}"
-                : $"{directory}: must be a file; it is a folder");
-        }
-
+        string name = Array.Find(candidates, candidate => UserFile.IsThere(Path.Combine(folder, candidate)))
+            ?? throw new CheckpointException($"{folder}: there is none of {string.Join(", ", candidates)}");
         var files = new WeightFiles(name);
         try
         {
@@ -52,12 +48,33 @@ sealed class WeightFiles : IDisposable
         }
     }
 
-    public void Dispose() => _open.ForEach(file => file.Dispose());
+    /// <summary>Refuses what was read of files that were written to since they were opened.</summary>
+    /// <exception cref="CheckpointException">One was.</exception>
+    internal void RequireUnchanged()
+    {
+        foreach (UserFile file in _files)
+        {
+            try
+            {
+                file.RequireUnchanged();
+            }
+            catch (UserFileException failure)
+            {
+                throw CheckpointFiles.Fault(file.Path, failure);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _archives.ForEach(archive => archive.Dispose());
+        _files.ForEach(file => file.Dispose());
+    }
 
     void Add(string path, Func<string, bool> wanted)
     {
-        var file = new MappedFile(path);
-        _open.Add(file);
+        UserFile file = CheckpointFiles.Open(path);
+        _files.Add(file);
         if (path.EndsWith(".safetensors", StringComparison.Ordinal))
         {
             _tensors.AddRange(SafetensorsFile.Read(file).Where(tensor => wanted(tensor.Name)));
@@ -68,7 +85,7 @@ sealed class WeightFiles : IDisposable
         _tensors.AddRange(tensors.Where(tensor => wanted(tensor.Name)));
         if (archive is not null)
         {
-            _open.Add(archive);
+            _archives.Add(archive);
         }
     }
 
@@ -83,7 +100,7 @@ sealed class WeightFiles : IDisposable
                 throw new CheckpointException($"{index}: a shard must be a file of the same folder; given '{shard.Key}'");
             }
 
-            if (!File.Exists(path))
+            if (!UserFile.IsThere(path))
             {
                 throw new CheckpointException($"{index}: there is no shard '{shard.Key}'");
             }
@@ -102,7 +119,7 @@ sealed class WeightFiles : IDisposable
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = 16 });
+            using JsonDocument document = JsonDocument.Parse(CheckpointFiles.ReadText(path, MaxIndexBytes)!, new JsonDocumentOptions { MaxDepth = 16 });
             if (document.RootElement.ValueKind != JsonValueKind.Object
                 || !document.RootElement.TryGetProperty("weight_map", out JsonElement map)
                 || map.ValueKind != JsonValueKind.Object

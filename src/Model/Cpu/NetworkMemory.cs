@@ -32,7 +32,7 @@ internal sealed unsafe class NetworkMemory : IDisposable
     /// <summary>Allocates the block and reads everything.</summary>
     /// <param name="source">The weights.</param>
     /// <param name="progress">Told the share that is there, 0 … 1, by any thread.</param>
-    /// <exception cref="CheckpointException">A weight is not finite, or its file cannot be read.</exception>
+    /// <exception cref="CheckpointException">A weight is not finite, or its file cannot be read or was written to meanwhile.</exception>
     internal void Load(IWeightSource source, IProgress<double>? progress)
     {
         long total = _parts.Sum(part => Padded(part.Bytes));
@@ -53,6 +53,7 @@ internal sealed unsafe class NetworkMemory : IDisposable
                 part.Load(source);
                 progress?.Report(Interlocked.Add(ref done, Padded(part.Bytes)) / (double)total);
             });
+            source.RequireUnchanged();
         }
         catch (AggregateException failures) when (failures.InnerExceptions[0] is CheckpointException first)
         {

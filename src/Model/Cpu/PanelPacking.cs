@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
@@ -16,6 +17,7 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
     const int Columns = TileKernel.Columns;
     const int VectorWidth = 16; // numbers of a vector
     const int RowsAtOnce = 32; // inputs; full lanes of every type
+    const int MostKept = 1 << 22; // numbers: 16 MB of each thread, which the last cache holds
 
     readonly int _paddedInputs = matrix.Lanes * TileKernel.PerLane(matrix.Type);
 
@@ -23,21 +25,34 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
     [MethodImpl(MethodImplOptions.AggressiveOptimization)] // run once, and long
     internal void PackRows()
     {
-        (int inputs, int width) = (matrix.Inputs, matrix.PaddedOutputs);
-        float[] rows = new float[RowsAtOnce * width];
+        int width = matrix.PaddedOutputs;
+        int blockSize = RowsAtOnce * width;
+        int blocks = (_paddedInputs + RowsAtOnce - 1) / RowsAtOnce;
+
+        // The scales of bytes are known when all of it has been read: it is kept until then, or if it is large read again.
+        bool isKept = matrix.Type == TileType.Int8 && (long)blocks * blockSize <= MostKept;
+        float[] rows = ArrayPool<float>.Shared.Rent(isKept ? blocks * blockSize : blockSize);
         if (matrix.Type == TileType.Int8)
         {
-            FindScales(rows);
+            FindScales(rows, isKept);
         }
 
-        for (int first = 0; first < _paddedInputs; first += RowsAtOnce)
+        for (int block = 0; block < blocks; block++)
         {
-            ReadOnlySpan<float> read = Read(first, Math.Clamp(inputs - first, 0, RowsAtOnce), rows);
+            int first = block * RowsAtOnce;
+            Span<float> read = rows.AsSpan(isKept ? block * blockSize : 0, blockSize);
+            if (!isKept)
+            {
+                Read(first, read);
+            }
+
             for (int panel = 0; panel < matrix.PanelCount; panel++)
             {
                 Pack(panel, first, Math.Min(RowsAtOnce, _paddedInputs - first), read[(panel * Columns)..], width);
             }
         }
+
+        ArrayPool<float>.Shared.Return(rows);
     }
 
     /// <summary>Packs a matrix whose rows belong to outputs.</summary>
@@ -69,37 +84,41 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
         }
     }
 
-    // As many as are there, and zeros behind them; where they lie if nothing is padded.
-    ReadOnlySpan<float> Read(int first, int count, Span<float> rows)
+    // Some rows, as many as are there, and zeros behind them; all at once if nothing is padded.
+    void Read(int first, Span<float> rows)
     {
         (int outputs, int width) = (matrix.Outputs, matrix.PaddedOutputs);
-        if (outputs == width && count == RowsAtOnce)
+        int count = Math.Clamp(matrix.Inputs - first, 0, RowsAtOnce);
+        if (outputs == width)
         {
-            return source.Look(name, (long)first * outputs, rows);
+            source.Read(name, (long)first * outputs, rows[..(count * width)]);
         }
-
-        for (int row = 0; row < count; row++)
+        else
         {
-            source.Read(name, (long)(first + row) * outputs, rows.Slice(row * width, outputs));
+            rows.Clear();
+            for (int row = 0; row < count; row++)
+            {
+                source.Read(name, (long)(first + row) * outputs, rows.Slice(row * width, outputs));
+            }
         }
 
         rows[(count * width)..].Clear();
-        return rows;
     }
 
     // The largest number of each output becomes 127. Without their signs finite numbers are in the order of the whole numbers that have their bits.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)] // run once, and long
-    void FindScales(float[] rows)
+    void FindScales(float[] rows, bool isKept)
     {
         int width = matrix.PaddedOutputs;
+        int blockSize = RowsAtOnce * width;
         var scales = new Span<float>(matrix.Scales, width);
         Span<Vector<int>> largest = MemoryMarshal.Cast<float, Vector<int>>(scales);
         var magnitude = new Vector<int>(int.MaxValue);
-        for (int first = 0; first < matrix.Inputs; first += RowsAtOnce)
+        for (int first = 0; first < _paddedInputs; first += RowsAtOnce)
         {
-            int count = Math.Min(RowsAtOnce, matrix.Inputs - first);
-            ReadOnlySpan<float> read = Read(first, count, rows);
-            for (int row = 0; row < count; row++)
+            Span<float> read = rows.AsSpan(isKept ? first * width : 0, blockSize);
+            Read(first, read);
+            for (int row = 0; row < RowsAtOnce; row++)
             {
                 ReadOnlySpan<Vector<int>> numbers = MemoryMarshal.Cast<float, Vector<int>>(read.Slice(row * width, width));
                 for (int at = 0; at < largest.Length; at++)

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Google.Protobuf;
 using IgptCluster.Contracts;
+using IgptCluster.Files;
 using IgptCluster.Grains.Replicas;
 using IgptCluster.Model;
 using IgptCluster.Protocol.V1;
@@ -61,7 +62,7 @@ internal static class HeadFiles
         foreach (string path in paths)
         {
             hash.AppendData(Encoding.UTF8.GetBytes($"\n{Path.GetFileName(path)}\n"));
-            hash.AppendData(SHA256.HashData(File.ReadAllBytes(path)));
+            hash.AppendData(Read(path, SHA256.HashData));
         }
 
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
@@ -75,16 +76,9 @@ internal static class HeadFiles
 
     static HeadSpec? Read(string path, List<string> problems)
     {
-        if (new FileInfo(path).Length > MaxBytes)
-        {
-            problems.Add($"{Shown(path)}: a head file has at most {MaxBytes:N0} bytes; given {new FileInfo(path).Length:N0}");
-            return null;
-        }
-
         try
         {
-            using StreamReader reader = File.OpenText(path);
-            PutHeadRequest file = JsonParser.Default.Parse<PutHeadRequest>(reader);
+            PutHeadRequest file = Read(path, stream => JsonParser.Default.Parse<PutHeadRequest>(new StreamReader(stream)));
             return new HeadSpec
             {
                 Name = file.Head.Length > 0 ? file.Head : Path.GetFileNameWithoutExtension(path),
@@ -94,12 +88,26 @@ internal static class HeadFiles
                 Bias = [.. file.Bias],
             };
         }
+        catch (UserFileException failure)
+        {
+            problems.Add($"{Shown(path)}: {failure.Rule}");
+            return null;
+        }
         catch (IOException failure)
         {
             // Protobuf's exceptions are of this kind too.
             problems.Add($"{Shown(path)}: is not a head file (the JSON form of PutHeadRequest): {failure.Message}");
             return null;
         }
+    }
+
+    static T Read<T>(string path, Func<Stream, T> read)
+    {
+        using UserFile file = UserFile.Open(path, MaxBytes);
+        using Stream stream = file.OpenStream();
+        T result = read(stream);
+        file.RequireUnchanged();
+        return result;
     }
 
     static string Shown(string path) => $"{Subfolder}/{Path.GetFileName(path)}";

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using IgptCluster.Files;
 using IgptCluster.Model;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Probing;
@@ -44,7 +45,7 @@ internal sealed class ExportCommand : Command
             Architecture = checkpoint.Architecture,
             DType = dtype,
             PreprocessorJson = checkpoint.PreprocessorJson,
-            Card = parsed.GetValue(_card) is { } card ? File.ReadAllText(card.FullName) : checkpoint.Card,
+            Card = parsed.GetValue(_card) is { } card ? UserFile.ReadText(card.FullName, Checkpoint.MaxCardBytes) : checkpoint.Card,
         };
         CheckpointWriter.Write(folder.FullName, content, weight => checkpoint.Load(weight.Name, ScalarType.Float32));
         WriteHeads(folder.FullName, heads);

@@ -1,3 +1,4 @@
+using IgptCluster.Files;
 using IgptCluster.Imaging;
 using IgptCluster.Model;
 using IgptCluster.Training.Data;
@@ -12,13 +13,14 @@ internal static class ModelFiles
     /// <param name="folder">A palette's or a checkpoint's folder.</param>
     /// <param name="json">The file's text.</param>
     /// <exception cref="DataException">There is none.</exception>
+    /// <exception cref="UserFileException">It is no regular file, or cannot be read.</exception>
     /// <exception cref="ImagingException">It breaks a rule.</exception>
     internal static ImageProcessor Processor(string folder, out string json)
     {
         string path = Path.Combine(folder, "preprocessor_config.json");
-        if (!File.Exists(path))
+        if (!UserFile.IsThere(path))
             throw new DataException($"{path}: there is no such file; igpt-train palette makes one, and a checkpoint has its own");
-        json = File.ReadAllText(path);
+        json = UserFile.ReadText(path, Checkpoint.MaxConfigBytes);
         return ImageProcessor.Parse(json, path);
     }
 

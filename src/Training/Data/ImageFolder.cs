@@ -1,3 +1,4 @@
+using IgptCluster.Files;
 using IgptCluster.Imaging;
 
 namespace IgptCluster.Training.Data;
@@ -64,9 +65,13 @@ internal sealed class ImageFolder
     {
         try
         {
-            return ImageDecoder.Decode(File.ReadAllBytes(path));
+            return ImageDecoder.Decode(UserFile.ReadBytes(path, ImageLimits.Default.MaxBytes));
         }
-        catch (Exception failure) when (failure is ImagingException or IOException or UnauthorizedAccessException)
+        catch (UserFileException failure)
+        {
+            throw new DataException(failure.Message, failure);
+        }
+        catch (ImagingException failure)
         {
             throw new DataException($"{path}: {failure.Message}", failure);
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using IgptCluster.Files;
 using IgptCluster.Training.Data;
 
 namespace IgptCluster.Training.Probing;
@@ -14,6 +15,8 @@ namespace IgptCluster.Training.Probing;
 /// <param name="Bias">[labels].</param>
 internal sealed record HeadFile(string Head, int Layer, IReadOnlyList<string> Labels, float[] Weight, float[] Bias)
 {
+    const int MaxBytes = 512 << 20; // as the silo reads
+
     static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
 
     /// <summary>The classifier in it.</summary>
@@ -27,12 +30,13 @@ internal sealed record HeadFile(string Head, int Layer, IReadOnlyList<string> La
     /// <param name="layers">The network's n_layer.</param>
     /// <param name="width">Its n_embd.</param>
     /// <exception cref="DataException">It is no head file, or of another network.</exception>
+    /// <exception cref="UserFileException">It is no regular file, or cannot be read.</exception>
     internal static HeadFile Read(string path, int layers, int width)
     {
         HeadFile? head;
         try
         {
-            head = JsonSerializer.Deserialize<HeadFile>(File.ReadAllText(path), Json);
+            head = JsonSerializer.Deserialize<HeadFile>(UserFile.ReadText(path, MaxBytes), Json);
         }
         catch (JsonException failure)
         {

@@ -76,7 +76,7 @@ public sealed class CheckpointWriterTests : IDisposable
     public void Parse_SeveralMistakes_NamesThemAll()
     {
         CheckpointException failure = Assert.Throws<CheckpointException>(() => ImageGptConfigJson.Parse(
-            """{"model_type": "gpt2", "n_embd": 10, "n_head": 3, "n_layer": -1, "activation_function": "magic", "scale_attn_weights": 1, "id2label": {"0": "a", "2": "b"}}"""));
+            """{"model_type": "gpt2", "n_embd": 10, "n_head": 3, "n_layer": -1, "activation_function": "magic", "scale_attn_weights": 1, "architectures": ["ImageGPTForImageClassification"], "id2label": {"0": "a", "2": "b"}}"""));
         Assert.All(
             ["model_type", "'gpt2'", "n_embd: must be a multiple of n_head", "n_layer", "-1", "'magic'", "scale_attn_weights", "id2label"],
             word => Assert.Contains(word, failure.Message, StringComparison.Ordinal));
