@@ -42,7 +42,7 @@ public interface IModelGrain : IGrainWithStringKey
     /// was served before is served on, and <see cref="ClusterPlan.Failures"/> tells why.
     /// </summary>
     /// <param name="deployment">From where and how; its revision is not looked at.</param>
-    /// <exception cref="IgptException">InvalidArgument if a silo cannot load it; NoReplica if no silo has a device; StoreUnavailable.</exception>
+    /// <exception cref="IgptException">InvalidArgument if a silo cannot load it; Unsupported if devices have no room for it; NoReplica if no silo has a device; StoreUnavailable.</exception>
     [Alias("load")]
     Task LoadAsync(ModelDeployment deployment);
 
@@ -53,7 +53,7 @@ public interface IModelGrain : IGrainWithStringKey
 
     /// <summary>Changes the number of replicas.</summary>
     /// <param name="replicas">At least 1; 0: one for each device.</param>
-    /// <exception cref="IgptException">ModelNotFound, StoreUnavailable.</exception>
+    /// <exception cref="IgptException">ModelNotFound; Unsupported if devices have no room for as many; StoreUnavailable.</exception>
     [Alias("scale")]
     Task ScaleAsync(int replicas);
 }

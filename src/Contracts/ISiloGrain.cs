@@ -23,9 +23,10 @@ public interface ISiloGrain : IGrainWithStringKey
     /// <summary>Checks that the silo can load a model, without reading its weights.</summary>
     /// <param name="model">Model name.</param>
     /// <param name="deployment">From where and how.</param>
+    /// <returns>How many more replicas of it the silo has room for.</returns>
     /// <exception cref="IgptException">InvalidArgument: why it cannot.</exception>
     [Alias("check"), AlwaysInterleave]
-    Task CheckAsync(string model, ModelDeployment deployment);
+    Task<SiloRoom> CheckAsync(string model, ModelDeployment deployment);
 
     /// <summary>Tells the silo what the cluster was just told to do.</summary>
     /// <param name="plan">The plan; one that is older than what the silo knows changes nothing.</param>

@@ -46,6 +46,20 @@ public sealed class ClusterControlTests : IDisposable
     }
 
     [Fact]
+    public async Task Scale_MoreThanTheDevicesTake_IsRefusedByTheRule()
+    {
+        await using ServerProcess server = await ServerProcess.StartSiloAsync("--model", Folder("tiny-random"), "--slots", "4");
+        using GrpcChannel channel = server.Connect();
+        var models = new Protocol.V1.Models.ModelsClient(channel);
+        RpcException refused = await Assert.ThrowsAsync<RpcException>(() => models.ScaleAsync(
+            new ScaleModelRequest { Model = "tiny-random", Replicas = 150 }, cancellationToken: Cancelled).ResponseAsync);
+        Assert.Equal(StatusCode.FailedPrecondition, refused.StatusCode);
+        Assert.Contains("Igpt:MaxReplicasPerDevice", refused.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains("given 150", refused.Status.Detail, StringComparison.Ordinal);
+        await ReadyAsync(server, models, "tiny-random", 1);
+    }
+
+    [Fact]
     public async Task Load_SourceThatCannotBeServed_IsRefusedBeforeAnythingChanges()
     {
         await using ServerProcess server = await ServerProcess.StartSiloAsync("--model", Folder("tiny-random"), "--slots", "4");

@@ -47,6 +47,24 @@ public sealed class DeploymentTests
     }
 
     [Fact]
+    public async Task ScaleOrLoadAsync_MoreThanThereIsRoomFor_IsRefusedAndChangesNothing()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { Room = 2 }, devices: 2);
+        await cluster.ReadyAsync("toy", 2);
+        IModelGrain model = cluster.Grains.GetGrain<IModelGrain>("toy");
+        IgptException refused = await Assert.ThrowsAsync<IgptException>(() => model.ScaleAsync(7));
+        Assert.Equal((IgptErrorCode.Unsupported, "replicas"), (refused.Code, refused.Field));
+        Assert.Contains("room for 4 more replicas", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("given 7", refused.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<IgptException>(() => model.LoadAsync(new ModelDeployment { Source = "/b", Replicas = 5 }));
+        Assert.Empty((await PlanAsync(cluster)).Models);
+        await model.ScaleAsync(6);
+        await cluster.ReadyAsync("toy", 6);
+        await model.ScaleAsync(1);
+        await cluster.ReadyAsync("toy", 1);
+    }
+
+    [Fact]
     public async Task LoadAsync_NewVersion_TakesWorkOnlyWhenAllItsReplicasAreReady()
     {
         var slow = new TaskCompletionSource();

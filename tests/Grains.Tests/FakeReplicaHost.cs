@@ -21,7 +21,11 @@ internal sealed class FakeReplicaHost(SiloAdvertisement advertisement, FakeModel
         return new ReplicaEngine(loop, "cpu", "float32", LoadAsync(loop, replica, deployment), new LoadProgress());
     }
 
-    public Task CheckAsync(string model, ModelDeployment deployment) => served.Checking(deployment.Source);
+    public async Task<SiloRoom> CheckAsync(string model, ModelDeployment deployment)
+    {
+        await served.Checking(deployment.Source);
+        return new SiloRoom(served.Room, $"room for {served.Room}");
+    }
 
     async Task<LoadedModel> LoadAsync(EngineLoop loop, ReplicaId replica, ModelDeployment deployment)
     {
@@ -68,6 +72,9 @@ internal sealed class FakeModel
 
     /// <summary>The same, by where they are loaded from; fails as loading would.</summary>
     public Func<string, Task> LoadingFrom { get; init; } = _ => Task.CompletedTask;
+
+    /// <summary>How many more replicas each silo has room for, whatever it holds.</summary>
+    public int Room { get; init; } = 1000;
 
     /// <summary>What silos find when they are asked whether a folder can be loaded; fails as that would.</summary>
     public Func<string, Task> Checking { get; init; } = _ => Task.CompletedTask;

@@ -24,7 +24,7 @@ internal sealed class SimulatedReplicaHost(SiloAdvertisement advertisement, Simu
         return new ReplicaEngine(loop, plan.Roofline.Device.Name, "bfloat16", LoadAsync(loop, replica), new LoadProgress());
     }
 
-    public Task CheckAsync(string model, ModelDeployment deployment) => Task.CompletedTask;
+    public Task<SiloRoom> CheckAsync(string model, ModelDeployment deployment) => Task.FromResult(new SiloRoom(int.MaxValue, "simulated"));
 
     static async Task<LoadedModel> LoadAsync(EngineLoop loop, ReplicaId replica)
     {

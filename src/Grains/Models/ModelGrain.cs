@@ -89,7 +89,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
             throw new IgptException(IgptErrorCode.NoReplica, "no silo with a device has joined the cluster: there is nowhere to load a model") { RetryAfter = LookInterval };
         }
 
-        await CheckAsync(deployment);
+        await RequireRoomAsync(deployment, running: 0);
         ModelDeployment? before = cluster.Plan.Models.GetValueOrDefault(Name);
         await SetAsync(deployment with
         {
@@ -113,7 +113,9 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
     public async Task ScaleAsync(int replicas)
     {
         RequireServed();
-        await SetAsync(cluster.Deployment(Name) with { Replicas = replicas });
+        ModelDeployment scaled = cluster.Deployment(Name) with { Replicas = replicas };
+        await RequireRoomAsync(scaled, _fleet.Current(scaled.Revision).Length);
+        await SetAsync(scaled);
         LogScaled(Name, replicas);
     }
 
@@ -123,13 +125,40 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
         await LookAsync(CancellationToken.None);
     }
 
-    /// <summary>Every silo that may hold a replica must be able to load it: what cannot be served is refused before anything changes.</summary>
-    async Task CheckAsync(ModelDeployment deployment)
+    /// <summary>Every silo that may hold a replica must be able to load it, and together they must have room for all: what cannot be served is refused before anything changes.</summary>
+    /// <param name="deployment">What is to be served.</param>
+    /// <param name="running">Replicas of it that there are already.</param>
+    async Task RequireRoomAsync(ModelDeployment deployment, int running)
+    {
+        KeyValuePair<SiloAddress, SiloAdvertisement>[] silos =
+        [
+            .. cluster.Silos.Where(silo => (deployment.Source.Length > 0 ? silo.Value.Devices.Count > 0 : silo.Value.Serves(Name)) && !cluster.IsDraining(silo.Key)),
+        ];
+        int wanted = deployment.Replicas > 0 ? deployment.Replicas : silos.Sum(silo => silo.Value.Devices.Count);
+        if (wanted <= running)
+        {
+            return;
+        }
+
+        SiloRoom[] rooms = await Task.WhenAll(silos.Select(silo => CheckAsync(silo.Key, deployment)));
+        long room = rooms.Sum(one => (long)one.Replicas);
+        if (wanted - running > room)
+        {
+            string where = string.Join("; ", silos.Zip(rooms, (silo, one) => $"silo '{silo.Value.Name}': {one.Explanation}"));
+            throw new IgptException(
+                IgptErrorCode.Unsupported,
+                $"replicas: there is room for {room:N0} more replicas of model '{Name}', beside {running:N0} of that version; given {wanted:N0}. {where}. Ask for fewer, unload other models, or add silos")
+            {
+                Field = "replicas",
+            };
+        }
+    }
+
+    async Task<SiloRoom> CheckAsync(SiloAddress silo, ModelDeployment deployment)
     {
         try
         {
-            IEnumerable<SiloAddress> silos = cluster.Silos.Where(silo => silo.Value.Devices.Count > 0 && !cluster.IsDraining(silo.Key)).Select(silo => silo.Key);
-            await Task.WhenAll(silos.Select(silo => GrainFactory.GetGrain<ISiloGrain>(silo.ToParsableString()).CheckAsync(Name, deployment))).WaitAsync(CheckLimit, time);
+            return await GrainFactory.GetGrain<ISiloGrain>(silo.ToParsableString()).CheckAsync(Name, deployment).WaitAsync(CheckLimit, time);
         }
         catch (TimeoutException)
         {

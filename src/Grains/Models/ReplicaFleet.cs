@@ -105,12 +105,13 @@ internal sealed partial class ReplicaFleet(string model, ModelHeads heads, IGrai
     /// <summary>A replica.</summary>
     internal IReplicaGrain Replica(int index) => grains.GetGrain<IReplicaGrain>(new ReplicaId(model, index).ToString());
 
-    int Wanted(ModelDeployment deployment) => !IsServed ? 0
+    /// <summary>Number of replicas that are wanted.</summary>
+    internal int Wanted(ModelDeployment deployment) => !IsServed ? 0
         : deployment.Replicas > 0 ? deployment.Replicas
         : _cluster.Serving(model).Values.Sum(silo => silo.Devices.Count);
 
     /// <summary>Replicas of a version that are here to stay.</summary>
-    ReplicaStatus[] Current(long revision) =>
+    internal ReplicaStatus[] Current(long revision) =>
     [
         .. _replicas.Values.Where(replica => replica.Revision == revision && replica.State != ReplicaState.Draining
             && !_cluster.Plan.Draining.Contains(replica.SiloAddress)).OrderBy(replica => replica.Id.Index),

@@ -17,6 +17,7 @@ public interface IReplicaHost
     /// <summary>Checks that a model can be started here, without reading its weights.</summary>
     /// <param name="model">Model name.</param>
     /// <param name="deployment">From where and how.</param>
+    /// <returns>How many more replicas of it there is room for.</returns>
     /// <exception cref="IgptException">InvalidArgument: why it cannot.</exception>
-    Task CheckAsync(string model, ModelDeployment deployment);
+    Task<SiloRoom> CheckAsync(string model, ModelDeployment deployment);
 }

@@ -13,7 +13,8 @@ internal sealed class SiloGrain(SiloDrain drain, ClusterView cluster, IServicePr
 
     public Task UndrainAsync() => drain.UndrainAsync();
 
-    public Task CheckAsync(string model, ModelDeployment deployment) => services.GetService<IReplicaHost>()?.CheckAsync(model, deployment) ?? Task.CompletedTask;
+    public Task<SiloRoom> CheckAsync(string model, ModelDeployment deployment) =>
+        services.GetService<IReplicaHost>()?.CheckAsync(model, deployment) ?? Task.FromResult(new SiloRoom(0, "it has no device"));
 
     public Task TellAsync(ClusterPlan plan)
     {

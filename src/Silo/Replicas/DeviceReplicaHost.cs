@@ -11,10 +11,12 @@ namespace IgptCluster.Silo.Replicas;
 internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdvertisement advertisement, TimeProvider time, ILoggerFactory loggers) : IReplicaHost
 {
     const int MostSlots = 64;
+    const int SlotsPerThread = 8;
+    const int MemoryShare = 4; // KV slots of one replica take a quarter of it at most
 
     readonly ILogger _logger = loggers.CreateLogger<DeviceReplicaHost>();
     readonly Lock _lock = new();
-    readonly Dictionary<string, int> _engines = advertisement.Devices.ToDictionary(device => device, _ => 0);
+    readonly DeviceBudget[] _devices = [.. advertisement.Devices.Select(device => new DeviceBudget(device, options.MaxReplicasPerDevice, () => DeviceMemory.Of(device)))];
 
     public SiloAdvertisement Advertisement { get; } = advertisement;
 
@@ -39,7 +41,8 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
     public ReplicaEngine Start(ReplicaId replica, ModelDeployment deployment)
     {
         ServedCheckpoint served = Checkpoint(replica.Model, deployment);
-        string device = Take();
+        DeviceBudget budget = Take();
+        string device = budget.Device;
         var loaded = new TaskCompletionSource<LoadedModel>(TaskCreationOptions.RunContinuationsAsynchronously);
         var progress = new LoadProgress();
         var loop = new EngineLoop(
@@ -51,25 +54,36 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
                 MaxWaitingTokens = options.MaxWaitingTokens,
                 StepTimeout = options.StepTimeout,
             },
-            () => Load(served, deployment.Version, device, loaded, progress),
+            () => Load(served, deployment.Version, budget, loaded, progress),
             time,
             loggers.CreateLogger<EngineLoop>());
-        return new ReplicaEngine(loop, device, options.TypesOf(served).DType, StartAsync(loop, loaded.Task, device), progress, () => Release(device));
+        return new ReplicaEngine(loop, device, options.TypesOf(served).DType, StartAsync(loop, loaded.Task, device), progress, budget.Leave);
     }
 
-    public async Task CheckAsync(string model, ModelDeployment deployment)
+    public async Task<SiloRoom> CheckAsync(string model, ModelDeployment deployment)
     {
         ServedCheckpoint served = Checkpoint(model, deployment);
         try
         {
             // Files are read on a thread that may wait for them.
-            await Task.Run(() => Check(options, served, [.. _engines.Keys]));
+            return await Task.Run(() => Room(served));
         }
         catch (Exception failure) when (failure is CheckpointException or InvalidOperationException or IOException or UnauthorizedAccessException)
         {
             throw new IgptException(IgptErrorCode.InvalidArgument, $"source: silo '{Advertisement.Name}' cannot load it: {failure.Message}") { Field = "source" };
         }
     }
+
+    SiloRoom Room(ServedCheckpoint served)
+    {
+        Check(options, served, [.. _devices.Select(device => device.Device)]);
+        using Checkpoint checkpoint = CheckpointLoader.Open(served.Path);
+        SiloRoom[] rooms = [.. _devices.Select(device => device.Room(MemoryOf(checkpoint, RunnerChoice.For(checkpoint.Config, device.Device, options.TypesOf(served)), device.Device)))];
+        return new SiloRoom(rooms.Sum(room => room.Replicas), string.Join(", ", rooms.Select(room => room.Explanation).Distinct()));
+    }
+
+    EngineMemory MemoryOf(Checkpoint checkpoint, RunnerChoice choice, string device) =>
+        new(choice.WeightBytes(checkpoint.Architecture), options.Slots ?? SlotsFor(choice.SlotBytes, device), choice.SlotBytes);
 
     /// <summary>A broken folder and types that no runner has are told before anything is started.</summary>
     /// <param name="options">The silo's settings.</param>
@@ -104,14 +118,15 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
     }
 
     /// <summary>On the engine's thread: reads the weights and allocates the KV slots.</summary>
-    IModelRunner Load(ServedCheckpoint served, string version, string device, TaskCompletionSource<LoadedModel> loaded, LoadProgress progress)
+    IModelRunner Load(ServedCheckpoint served, string version, DeviceBudget budget, TaskCompletionSource<LoadedModel> loaded, LoadProgress progress)
     {
         long started = time.GetTimestamp();
         LibTorch.Prepare();
         using Checkpoint checkpoint = CheckpointLoader.Open(served.Path);
-        RunnerChoice choice = RunnerChoice.For(checkpoint.Config, device, options.TypesOf(served));
-        int slots = options.Slots ?? SlotsFor(choice.SlotBytes);
-        IModelRunner runner = choice.Create(checkpoint, slots, (options.Threads, options.PinThreads), progress);
+        RunnerChoice choice = RunnerChoice.For(checkpoint.Config, budget.Device, options.TypesOf(served));
+        EngineMemory memory = MemoryOf(checkpoint, choice, budget.Device);
+        using IDisposable promise = budget.Promise(memory);
+        IModelRunner runner = choice.Create(checkpoint, memory.Slots, (options.Threads, options.PinThreads), progress);
         try
         {
             // Weights that have been read are hashed.
@@ -123,7 +138,7 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
             throw;
         }
 
-        LogLoaded(served.ServedName, device, time.GetElapsedTime(started).TotalSeconds, choice.Name, slots, choice.SlotBytes >> 10);
+        LogLoaded(served.ServedName, budget.Device, time.GetElapsedTime(started).TotalSeconds, choice.Name, memory.Slots, choice.SlotBytes >> 10);
         return runner;
     }
 
@@ -135,8 +150,13 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
             : throw new CheckpointException($"{served.Path}: version {version} was asked for, and its files are version {model.Description.Version}");
     }
 
-    /// <summary>As many slots as a quarter of the memory this process may still use holds.</summary>
-    static int SlotsFor(long slotBytes) => (int)Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 / slotBytes, 1, MostSlots);
+    /// <summary>As many slots as the device can make use of: few processors are no faster with many sequences at a time. The same for every replica of a model.</summary>
+    int SlotsFor(long slotBytes, string device)
+    {
+        int threads = options.Threads ?? Environment.ProcessorCount;
+        int used = device == "cpu" ? Math.Clamp(SlotsPerThread * threads, SlotsPerThread, MostSlots) : MostSlots;
+        return (int)Math.Clamp(DeviceMemory.Of(device).Total / MemoryShare / slotBytes, 1, used);
+    }
 
     async Task<LoadedModel> StartAsync(EngineLoop loop, Task<LoadedModel> loaded, string device)
     {
@@ -163,21 +183,13 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         }
     }
 
-    string Take()
+    DeviceBudget Take()
     {
         lock (_lock)
         {
-            string device = _engines.MinBy(pair => pair.Value).Key;
-            _engines[device]++;
+            DeviceBudget device = _devices.MinBy(device => device.Engines)!;
+            device.Enter();
             return device;
-        }
-    }
-
-    void Release(string device)
-    {
-        lock (_lock)
-        {
-            _engines[device]--;
         }
     }
 

@@ -28,9 +28,16 @@ public sealed class ReplicaOptions : IValidatableObject
     [RegularExpression("float32|bfloat16|int8")]
     public string? KvDType { get; set; }
 
-    /// <summary>KV slots of each replica, 1 … 4096. Absent: as many as a quarter of the free memory holds, at most 64.</summary>
+    /// <summary>
+    /// KV slots of each replica, 1 … 4096. Absent: as many as the device can make use of, 64, and on processors 8 for each thread that computes, 8 … 64; at most what a quarter of its memory
+    /// holds.
+    /// </summary>
     [Range(1, 4096)]
     public int? Slots { get; set; }
+
+    /// <summary>Most replicas on one device, of all models together, 1 … 1000: each has threads of its own, and they take turns. Default 8.</summary>
+    [Range(1, 1000)]
+    public int MaxReplicasPerDevice { get; set; } = 8;
 
     /// <summary>Threads that compute on processors, for each engine, 1 … 1024. Absent: one for each core. Silos that share a machine should share its cores.</summary>
     [Range(1, 1024)]

@@ -29,6 +29,17 @@ internal sealed class RunnerChoice
     /// <summary>Memory of one KV slot in bytes.</summary>
     internal long SlotBytes => _isOwn ? CpuModelRunner.SlotBytes(_config, _cache) : TorchModelRunner.SlotBytes(_config, _weights);
 
+    /// <summary>Memory of the weights in bytes.</summary>
+    /// <param name="architecture">Whether it has a language-model head.</param>
+    internal long WeightBytes(ImageGptArchitecture architecture)
+    {
+        long embeddings = (long)(_config.VocabSize + _config.PositionCount) * _config.EmbeddingSize;
+        long blocks = (long)_config.LayerCount * _config.EmbeddingSize * ((4L * _config.EmbeddingSize) + (2L * _config.FeedForwardSize));
+        long head = architecture == ImageGptArchitecture.CausalImageModeling ? (long)(_config.VocabSize - 1) * _config.EmbeddingSize : 0;
+        int size = SizeOf(_weights);
+        return (embeddings * (_isOwn ? sizeof(float) : size)) + (blocks * size) + (head * Math.Max(size, sizeof(short)));
+    }
+
     /// <summary>Chooses.</summary>
     /// <param name="config">The model.</param>
     /// <param name="device">The device.</param>
@@ -81,6 +92,8 @@ internal sealed class RunnerChoice
             throw;
         }
     }
+
+    static int SizeOf(ScalarType type) => type switch { ScalarType.Int8 => sizeof(sbyte), ScalarType.BFloat16 => sizeof(short), _ => sizeof(float) };
 
     static ScalarType TypeOf(string name) => name switch { "bfloat16" => ScalarType.BFloat16, "int8" => ScalarType.Int8, _ => ScalarType.Float32 };
 }
