@@ -32,4 +32,10 @@ public sealed record EngineOptions
 
     /// <summary>Shortest common prefix, in tokens, that is copied from another slot instead of being computed again. At least 1; default 16.</summary>
     public int MinSharedPrefix { get; init; } = 16;
+
+    /// <summary>
+    /// Whether a client's sequences share prefixes with other clients' too. That saves prefills of what many clients send, and by the time to the first token tells each of them what others
+    /// have sent lately. Default false.
+    /// </summary>
+    public bool SharesPrefixesAcrossClients { get; init; }
 }

@@ -28,7 +28,14 @@ public static class DeviceMemory
 
         using (device)
         {
-            return device!.Memory;
+            try
+            {
+                return device!.Memory;
+            }
+            catch (CudaException failure)
+            {
+                throw new InvalidOperationException($"cuda:{ordinal}: {failure.Message}", failure);
+            }
         }
     }
 

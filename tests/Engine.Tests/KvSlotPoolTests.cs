@@ -18,7 +18,7 @@ public sealed class KvSlotPoolTests
             else if (held.Count > 0)
             {
                 int index = random.Next(held.Count);
-                pool.Release(held[index], new[] { i });
+                pool.Release(held[index], new[] { i }, "");
                 held.RemoveAt(index);
             }
 
@@ -39,7 +39,7 @@ public sealed class KvSlotPoolTests
     public void Release_FreeSlot_IsABug()
     {
         var pool = new KvSlotPool(2);
-        Assert.Throws<InvalidOperationException>(() => pool.Release(0, default));
+        Assert.Throws<InvalidOperationException>(() => pool.Release(0, default, ""));
     }
 
     [Fact]
@@ -48,10 +48,11 @@ public sealed class KvSlotPoolTests
         var pool = new KvSlotPool(3);
         Assert.True(pool.TryAcquire(out int first));
         Assert.True(pool.TryAcquire(out int second));
-        pool.Release(first, new[] { 1, 2, 9 });
-        pool.Release(second, new[] { 1, 2, 3, 4 });
-        Assert.Equal((second, 3), pool.LongestPrefix([1, 2, 3, 7]));
+        pool.Release(first, new[] { 1, 2, 9 }, "a");
+        pool.Release(second, new[] { 1, 2, 3, 4 }, "a");
+        Assert.Equal((second, 3), pool.LongestPrefix([1, 2, 3, 7], "a"));
+        Assert.Equal(0, pool.LongestPrefix([1, 2, 3, 7], "b").Length);
         pool.Acquire(second);
-        Assert.Equal((first, 2), pool.LongestPrefix([1, 2, 3, 7]));
+        Assert.Equal((first, 2), pool.LongestPrefix([1, 2, 3, 7], "a"));
     }
 }

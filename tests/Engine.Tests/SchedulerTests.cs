@@ -274,6 +274,38 @@ public sealed class SchedulerTests
         Assert.Equal(0, engine.Scheduler.SlotsUsed);
     }
 
+    [Theory]
+    [InlineData("a", false, 40)]
+    [InlineData("b", false, 0)]
+    [InlineData("b", true, 40)]
+    public void Schedule_PrefixOfAnotherClient_IsSharedOnlyWhereAllowed(string client, bool isAllowed, int shared)
+    {
+        // What runs, what has been freed, and what is being prefilled.
+        var options = new EngineOptions { MinSharedPrefix = 4, SharesPrefixesAcrossClients = isAllowed };
+        var running = new Stepper(options, slots: 2);
+        running.Add(Generation("first", 40, 20) with { Client = "a" });
+        running.Step();
+        Assert.Equal(shared, SharedBy(running));
+
+        var freed = new Stepper(options, slots: 1);
+        freed.Add(Generation("first", 40, 1) with { Client = "a" });
+        freed.RunToEnd();
+        Assert.Equal(shared, SharedBy(freed));
+
+        // One that waits for another's prefill tells as much as one that copies it.
+        var together = new Stepper(options with { MaxBatchTokens = 200 }, slots: 2);
+        together.Add(Generation("first", 40, 5) with { Client = "a" });
+        together.Add(Generation("second", 40, 5) with { Client = client });
+        Assert.Equal(shared > 0 ? 1 : 2, together.Step().Chunks.Count);
+
+        long SharedBy(Stepper engine)
+        {
+            engine.Add(Generation("second", 40, 2) with { Client = client });
+            engine.Step();
+            return engine.Scheduler.SharedTokens;
+        }
+    }
+
     static int[] Prompt(int length, int offset = 0) => [.. Enumerable.Range(0, length).Select(i => ((i * i) + offset) % Shape.StartToken)];
 
     static GenerationRequest Generation(string id, int prompt, int made, int offset = 0) => new()

@@ -276,8 +276,8 @@ sealed class Scheduler
     bool TryStart(Sequence sequence, TimeSpan now)
     {
         ReadOnlySpan<int> inputs = sequence.Inputs.Span[..sequence.ShareableInputs];
-        (Sequence? source, int held, int promised) = LongestRunning(inputs);
-        (int freed, int left) = _slots.LongestPrefix(inputs);
+        (Sequence? source, int held, int promised) = LongestRunning(inputs, OwnerOf(sequence));
+        (int freed, int left) = _slots.LongestPrefix(inputs, OwnerOf(sequence));
         int shared = Math.Max(held, left);
         if (promised > shared && promised >= _options.MinSharedPrefix)
         {
@@ -311,13 +311,16 @@ sealed class Scheduler
         return true;
     }
 
-    /// <summary>The running sequence that holds most of a prefix, how much that is, and how much any of them will hold once prefilled.</summary>
-    (Sequence? Source, int Held, int Promised) LongestRunning(ReadOnlySpan<int> inputs)
+    /// <summary>Whose sequences a sequence shares prefixes with: how soon a first token comes must not tell one client what another has sent.</summary>
+    string OwnerOf(Sequence sequence) => _options.SharesPrefixesAcrossClients ? "" : sequence.Client;
+
+    /// <summary>The running sequence of an owner that holds most of a prefix, how much that is, and how much any of them will hold once prefilled.</summary>
+    (Sequence? Source, int Held, int Promised) LongestRunning(ReadOnlySpan<int> inputs, string owner)
     {
         (Sequence? Source, int Held, int Promised) best = (null, 0, 0);
         foreach (Sequence other in _running)
         {
-            int common = inputs.CommonPrefixLength(other.Inputs.Span);
+            int common = OwnerOf(other) == owner ? inputs.CommonPrefixLength(other.Inputs.Span) : 0;
             int held = Math.Min(common, other.Computed);
             int promised = other.IsDecoding ? 0 : common;
             best = (held > best.Held ? other : best.Source, Math.Max(held, best.Held), Math.Max(promised, best.Promised));
@@ -335,7 +338,7 @@ sealed class Scheduler
         }
 
         _running.Remove(sequence);
-        _slots.Release(sequence.Slot, holdsPrefix ? sequence.Inputs[..sequence.Computed] : default);
+        _slots.Release(sequence.Slot, holdsPrefix ? sequence.Inputs[..sequence.Computed] : default, OwnerOf(sequence));
         sequence.Slot = -1;
     }
 

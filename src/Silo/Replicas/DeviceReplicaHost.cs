@@ -53,6 +53,7 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
                 MaxWaiting = options.MaxWaiting,
                 MaxWaitingTokens = options.MaxWaitingTokens,
                 StepTimeout = options.StepTimeout,
+                SharesPrefixesAcrossClients = options.SharesPrefixesAcrossClients,
             },
             () => Load(served, deployment.Version, budget, loaded, progress),
             time,

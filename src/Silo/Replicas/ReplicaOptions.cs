@@ -69,6 +69,12 @@ public sealed class ReplicaOptions : IValidatableObject
     [Range(0, 1_000_000_000)]
     public int MaxWaitingTokens { get; set; } = 256 * 1024;
 
+    /// <summary>
+    /// Whether clients share the computed prefixes of their prompts with each other. That saves work where many clients send the same images, and lets each of them tell by the time to the
+    /// first token what others have sent lately. Default false: within a client only.
+    /// </summary>
+    public bool SharesPrefixesAcrossClients { get; set; }
+
     /// <summary>The types a model is served in.</summary>
     /// <param name="model">One of <see cref="Models"/>.</param>
     /// <returns>Of its weights, and of its KV cache, null for as the weights.</returns>
