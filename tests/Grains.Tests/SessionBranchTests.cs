@@ -210,6 +210,28 @@ public sealed class SessionBranchTests : IDisposable
     }
 
     [Fact]
+    public async Task ReadAsync_Paused_StoresThatItGoesOnAndSetsTheAlarmForThat()
+    {
+        await using TestCluster cluster = await StartClusterAsync();
+        ISessionGrain session = await StartAsync(cluster, Lasting);
+        await MakeAsync(session, 5);
+        await session.PauseAsync();
+        Assert.True(_storage.Single.IsPaused);
+        using var leaving = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
+        Task reading = Record.ExceptionAsync(async () =>
+        {
+            await foreach (SessionUpdate _ in session.ReadAsync(Prompt.Length, cancellationToken: leaving.Token))
+            {
+            }
+        }).AsTask();
+        await TestCluster.UntilAsync("it is stored that it goes on", () => Task.FromResult(!_storage.Single.IsPaused));
+        await TestCluster.UntilAsync("its alarm rings while it generates", async () => (await RemindersAsync(cluster, session)).Reminders is [{ } awake] && awake.StartAt < DateTime.UtcNow.AddMinutes(2));
+        await leaving.CancelAsync();
+        await reading;
+        _steps.Release(1000);
+    }
+
+    [Fact]
     public async Task Alarm_SessionNobodyCallsAfterItsSiloWasLost_GoesOn()
     {
         await using TestCluster cluster = await StartClusterAsync();

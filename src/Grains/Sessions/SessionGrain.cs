@@ -94,7 +94,7 @@ internal sealed partial class SessionGrain(
         {
             if (story.State == SessionState.Paused)
             {
-                await _life.Run.ResumeAsync();
+                await _life.ResumeAsync();
             }
 
             for (int position = fromPosition; ;)
