@@ -1,18 +1,18 @@
 using System.CommandLine;
+using IgptCluster.CommandLine;
 using IgptCluster.Chaos;
 using IgptCluster.Chaos.Faults;
 
 var model = new Option<string>("--model") { Description = "Checkpoint folder.", DefaultValueFactory = _ => Path.Combine("tests", "models", "tiny-random") };
-var minutes = new Option<double>("--minutes") { Description = "How long faults happen.", DefaultValueFactory = _ => 10 };
-var sessions = new Option<int>("--sessions") { Description = "Sessions that stream at a time.", DefaultValueFactory = _ => 64 };
-var silos = new Option<int>("--silos") { Description = "Silos.", DefaultValueFactory = _ => 3 };
-var gateways = new Option<int>("--gateways") { Description = "Gateways.", DefaultValueFactory = _ => 2 };
-var every = new Option<double>("--every") { Description = "Seconds between faults; 0: none, only load.", DefaultValueFactory = _ => 5 };
-var slots = new Option<int>("--slots") { Description = "KV slots of each silo.", DefaultValueFactory = _ => 64 };
-var tokens = new Option<int>("--tokens") { Description = "Most tokens each session makes; 0: the whole image.", DefaultValueFactory = _ => 0 };
-var seed = new Option<int>("--seed") { Description = "Of the schedule and of all that is asked for.", DefaultValueFactory = _ => 1 };
-var faults = new Option<string[]>("--faults") { Description = "Kinds of faults that happen. Default: all.", DefaultValueFactory = _ => Enum.GetNames<FaultKind>(), AllowMultipleArgumentsPerToken = true };
-faults.AcceptOnlyFromAmong(Enum.GetNames<FaultKind>());
+Option<double> minutes = NumberOption.Create("--minutes", "How long faults happen.", 10.0, 0, 10_000);
+Option<int> sessions = NumberOption.Create("--sessions", "Sessions that stream at a time.", 64, 1, 100_000);
+Option<int> silos = NumberOption.Create("--silos", "Silos.", 3, 1, 100);
+Option<int> gateways = NumberOption.Create("--gateways", "Gateways.", 2, 1, 100);
+Option<double> every = NumberOption.Create("--every", "Seconds between faults; 0: none, only load.", 5.0, 0, 86_400);
+Option<int> slots = NumberOption.Create("--slots", "KV slots of each silo.", 64, 1, 4096);
+Option<int> tokens = NumberOption.Create("--tokens", "Most tokens each session makes; 0: the whole image.", 0, 0, 1024);
+Option<int> seed = NumberOption.Create("--seed", "Of the schedule and of all that is asked for.", 1, 0, int.MaxValue);
+Option<string[]> faults = ChoiceOption.CreateMany("--faults", "Kinds of faults that happen. Default: all.", Enum.GetNames<FaultKind>(), Enum.GetNames<FaultKind>());
 var silo = new Option<string[]>("--silo-option") { Description = "Further option of each silo, for instance --silo-option=--threads=1.", DefaultValueFactory = _ => [] };
 var folder = new Option<string?>("--folder") { Description = "Where logs and the store's data go, and stay. Default: a temporary folder, which stays if something broke." };
 var json = new Option<string?>("--json") { Description = "File for the results." };
@@ -34,4 +34,4 @@ root.SetAction((parsed, cancellationToken) => new ChaosProgram(new ChaosSettings
     parsed.GetRequiredValue(silo),
     parsed.GetValue(folder),
     parsed.GetValue(json))).RunAsync(cancellationToken));
-return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(60) });
+return await new CommandProgram("perf/Chaos", root) { Grace = TimeSpan.FromSeconds(60) }.RunAsync(args);

@@ -1,15 +1,13 @@
 using System.CommandLine;
+using IgptCluster.CommandLine;
 using IgptCluster.DeviceCheck;
 using IgptCluster.Model.Cuda;
 
 var json = new Option<string>("--json") { Description = "File for the results; written again after each part.", DefaultValueFactory = _ => "device-check.json" };
-var device = new Option<string>("--device") { Description = "Where libtorch computes: cpu, or cuda for the first CUDA device.", DefaultValueFactory = _ => "cuda" };
-device.AcceptOnlyFromAmong("cpu", "cuda");
+Option<string> device = ChoiceOption.Create("--device", "Where libtorch computes, the first CUDA device or the processor:", "cuda", "cpu", "cuda");
 var golden = new Option<string>("--golden") { Description = "Folder of golden reference data, tests/golden.", DefaultValueFactory = _ => "tests/golden" };
-var preset = new Option<string>("--preset") { Description = "Size of the random weights.", DefaultValueFactory = _ => "small" };
-preset.AcceptOnlyFromAmong("tiny", "small", "medium", "large");
-var dtype = new Option<string>("--dtype") { Description = "Data type of the weights.", DefaultValueFactory = _ => "bfloat16" };
-dtype.AcceptOnlyFromAmong("float32", "bfloat16");
+Option<string> preset = ChoiceOption.Create("--preset", "Size of the random weights:", "small", "tiny", "small", "medium", "large");
+Option<string> dtype = ChoiceOption.CreateDataType("--dtype", "Data type of the weights:", "bfloat16", "float32", "bfloat16");
 var folder = new Option<string>("--out") { Description = "Folder to write.", Required = true };
 var library = new Option<string>("--library") { Description = "TorchSharp's native library.", DefaultValueFactory = _ => Path.Combine(AppContext.BaseDirectory, "libLibTorchSharp.so") };
 
@@ -22,12 +20,7 @@ parity.SetAction(parsed => ParityProgram.Run(parsed.GetRequiredValue(golden), pa
 var checkpoint = new Command("checkpoint", "Writes a checkpoint of random weights.") { preset, dtype, folder };
 checkpoint.SetAction(parsed => CheckpointProgram.Run(parsed.GetRequiredValue(preset), parsed.GetRequiredValue(dtype), parsed.GetRequiredValue(folder)));
 var root = new RootCommand("Checks a device: eng/gpu/check.sh runs these in turn on a machine that need not have .NET.") { symbols, probe, parity, checkpoint, EngineCommand.Create() };
-try
+return await new CommandProgram("perf/DeviceCheck", root)
 {
-    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
-}
-catch (Exception error) when (error is InvalidOperationException or CudaException)
-{
-    await Console.Error.WriteLineAsync(error.Message);
-    return 1;
-}
+    Explain = (failure, _) => failure is InvalidOperationException or CudaException ? (CommandProgram.Failed, failure.Message) : null,
+}.RunAsync(args);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using IgptCluster.CommandLine;
 using IgptCluster.DeviceCheck;
 using IgptCluster.Load;
 
@@ -11,4 +12,4 @@ Array.ForEach(options.All, root.Add);
 root.SetAction((parsed, _) => options.WithSettingsAsync(parsed, settings => parsed.GetValue(engineOnly)
     ? EngineCommand.RunAsync(settings, parsed.GetRequiredValue(json))
     : LoadProgram.RunAsync(settings, parsed.GetRequiredValue(json), parsed.GetRequiredValue(picture))));
-return await root.Parse(args).InvokeAsync();
+return await new CommandProgram("perf/Load", root).RunAsync(args);

@@ -1,3 +1,4 @@
+using IgptCluster.CommandLine;
 using IgptCluster.Simulation;
 
-return await SimulationCommands.Root().Parse(args).InvokeAsync();
+return await new CommandProgram("perf/Simulation", SimulationCommands.Root()).RunAsync(args);

@@ -1,19 +1,28 @@
 using System.CommandLine;
 using IgptCluster.Cli.Commands;
 using IgptCluster.Client;
+using IgptCluster.CommandLine;
 
 namespace IgptCluster.Cli;
 
 /// <summary>The command line <c>igpt</c>: a client of any gateways.</summary>
 internal sealed class CliApplication
 {
-    readonly Option<double?> _timeout = new("--timeout") { Description = "Seconds after which calls give up; default never.", Recursive = true };
+    // A month: beyond it is a mistake, and calls' deadlines have an end.
+    const double MostSeconds = 31 * 24 * 3600;
+
+    readonly Option<double?> _timeout = NumberOption.CreateOptional("--timeout", "Seconds after which calls give up; default never.", 0, MostSeconds);
+
     readonly Option<bool> _json = new("--json") { Description = "Writes JSON for scripts: one document, or one per event of a stream.", Recursive = true };
     readonly Option<bool> _quiet = new("--quiet") { Description = "No progress.", Recursive = true };
     readonly GatewayChoice _gateways = new();
     readonly (TextWriter Out, TextWriter Error) _writers;
 
-    CliApplication(TextWriter output, TextWriter error) => _writers = (output, error);
+    CliApplication(TextWriter output, TextWriter error)
+    {
+        _writers = (output, error);
+        _timeout.Recursive = true;
+    }
 
     /// <summary>Runs one command.</summary>
     /// <param name="args">The command line.</param>
@@ -34,7 +43,7 @@ internal sealed class CliApplication
         return await action(parsed, context);
     });
 
-    async Task<int> InvokeAsync(string[] args, CancellationToken cancellationToken)
+    Task<int> InvokeAsync(string[] args, CancellationToken cancellationToken)
     {
         var root = new RootCommand("Classifies, embeds, scores, completes and generates images with an IgptCluster.") { _timeout, _json, _quiet };
         _gateways.AddTo(root);
@@ -44,27 +53,11 @@ internal sealed class CliApplication
             root.Add(command);
         }
 
-        ParseResult parsed = root.Parse(args);
-        if (parsed.Errors.Count > 0)
+        return new CommandProgram("igpt", root)
         {
-            foreach (System.CommandLine.Parsing.ParseError problem in parsed.Errors)
-            {
-                await _writers.Error.WriteLineAsync($"igpt: {problem.Message}");
-            }
-
-            await _writers.Error.WriteLineAsync("igpt: add --help for what can be given");
-            return ExitCode.BadInput;
-        }
-
-        try
-        {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, Output = _writers.Out, Error = _writers.Error }, cancellationToken);
-        }
-        catch (Exception failure)
-        {
-            (int code, string message) = Failure.Explain(failure, _gateways.Name(parsed));
-            await _writers.Error.WriteLineAsync($"igpt: {message}");
-            return code;
-        }
+            Output = _writers.Out,
+            Error = _writers.Error,
+            Explain = (failure, parsed) => Failure.Explain(failure, _gateways.Name(parsed)),
+        }.RunAsync(args, cancellationToken);
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using IgptCluster.CommandLine;
 using IgptCluster.Client;
 
 namespace IgptCluster.Cli;
@@ -19,16 +20,12 @@ internal sealed class GatewayChoice
         Recursive = true,
     };
 
-    readonly Option<double> _retry = new("--retry")
-    {
-        Description = "Seconds to go on trying when nobody answers any more, or the cluster has no room; 0 = never.",
-        DefaultValueFactory = _ => 30,
-        Recursive = true,
-    };
+    readonly Option<double> _retry = NumberOption.Create("--retry", "Seconds to go on trying when nobody answers any more, or the cluster has no room; 0 = never.", 30, 0, MostRetrySeconds);
 
     internal void AddTo(Command command)
     {
         command.Add(_addresses);
+        _retry.Recursive = true;
         command.Add(_retry);
     }
 
@@ -39,16 +36,10 @@ internal sealed class GatewayChoice
     /// <exception cref="CliException">One is malformed.</exception>
     internal IgptClientOptions Read(ParseResult parsed, Action<RetryNotice> retrying)
     {
-        double seconds = parsed.GetValue(_retry);
-        if (seconds is not (>= 0 and <= MostRetrySeconds))
-        {
-            throw new CliException(ExitCode.BadInput, $"--retry must be a number of seconds, 0 … {MostRetrySeconds}; given {seconds}");
-        }
-
         return new IgptClientOptions
         {
             Addresses = [.. parsed.GetRequiredValue(_addresses).Select(Address)],
-            RetryLimit = TimeSpan.FromSeconds(seconds),
+            RetryLimit = TimeSpan.FromSeconds(parsed.GetValue(_retry)),
             WaitsForFirstAnswer = false,
             Retrying = retrying,
         };

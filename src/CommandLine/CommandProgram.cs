@@ -65,6 +65,11 @@ public sealed class CommandProgram(string name, RootCommand root)
         }
     }
 
+    /// <summary>Refuses a command line before it is parsed.</summary>
+    /// <param name="message">The rule, what was given, and the cure.</param>
+    /// <returns>The process's exit code.</returns>
+    public Task<int> RefuseAsync(string message) => TellAsync(root.Parse([]), WrongUsage, message);
+
     static (int Code, string Message)? Known(Exception failure) => failure switch
     {
         UsageException => (WrongUsage, failure.Message),

@@ -9,6 +9,6 @@ public static class DataTypeNames
     /// <param name="given">What was given.</param>
     /// <param name="types">The types that are taken, by their full names.</param>
     /// <returns>The full name; null if it is none of the types.</returns>
-    public static string? Find(string given, IReadOnlyCollection<string> types) =>
+    public static string? Find(string given, IEnumerable<string> types) =>
         Names.FirstOrDefault(names => names.Contains(given, StringComparer.OrdinalIgnoreCase)) is { } found && types.Contains(found[0]) ? found[0] : null;
 }

@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Text.RegularExpressions;
 
 namespace IgptCluster.CommandLine;
 
 /// <summary>What is wrong with a command line, in words: the rule, what was given, and the nearest that is known.</summary>
-static class UsageErrors
+static partial class UsageErrors
 {
     /// <summary>All mistakes, in the order of the command line; none where it can run.</summary>
     internal static IEnumerable<string> Of(ParseResult parsed)
@@ -28,10 +29,13 @@ static class UsageErrors
             bool isUnknown = parsed.UnmatchedTokens.Count > 0 && error.SymbolResult is CommandResult or null;
             if (!isUnknown)
             {
-                yield return error.Message.TrimEnd('.');
+                yield return Required().Replace(error.Message.TrimEnd('.'), "${name} is required");
             }
         }
     }
+
+    [GeneratedRegex("^Option '(?<name>[^']*)' is required$")]
+    private static partial Regex Required();
 
     static bool IsOption(string token) => token.StartsWith('-') && token.Length > 1;
 

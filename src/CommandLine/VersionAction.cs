@@ -8,6 +8,9 @@ namespace IgptCluster.CommandLine;
 sealed class VersionAction(string name) : SynchronousCommandLineAction
 {
     /// <inheritdoc/>
+    public override bool ClearsParseErrors => true;
+
+    /// <inheritdoc/>
     public override int Invoke(ParseResult parseResult)
     {
         parseResult.InvocationConfiguration.Output.WriteLine($"{name} {ProductVersion.Text}");

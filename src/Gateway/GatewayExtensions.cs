@@ -4,7 +4,7 @@ using IgptCluster.Gateway.Generations;
 using IgptCluster.Gateway.Images;
 using IgptCluster.Gateway.Models;
 using IgptCluster.Gateway.Services;
-using IgptCluster.Hosting;
+using IgptCluster.Hosting.Settings;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace IgptCluster.Gateway;
@@ -15,14 +15,31 @@ public static class GatewayExtensions
     /// <summary>What gRPC puts before a message, and room for a message just too large to be told so.</summary>
     const long FrameBytes = 1 << 20;
 
+    /// <summary>Reads and checks all settings of a process with a gateway, silo or not, together.</summary>
+    /// <param name="builder">The process being built.</param>
+    /// <param name="limits">What one request may ask for.</param>
+    /// <exception cref="System.ComponentModel.DataAnnotations.ValidationException">Settings are unknown or break their rules: all are told, a line each.</exception>
+    public static NodeSettings ReadSettings(this WebApplicationBuilder builder, out GatewayOptions limits)
+    {
+        GatewayOptions? read = null;
+        NodeSettings settings = NodeSettings.Read(builder.Configuration, reader =>
+        {
+            read = reader.Read<GatewayOptions>("Igpt:Gateway");
+            _ = reader.Read<Grains.Sessions.SessionOptions>("Igpt:Sessions");
+            _ = reader.Read<Grains.Silos.DrainOptions>("Igpt:Drain");
+        });
+        limits = read!;
+        return settings;
+    }
+
     /// <summary>Registers the gateway's services and where it listens.</summary>
     /// <param name="builder">The process being built.</param>
     /// <param name="listen">Addresses and ports.</param>
-    /// <exception cref="System.ComponentModel.DataAnnotations.ValidationException">A setting of the gateway or of sessions breaks its rule.</exception>
-    public static WebApplicationBuilder AddIgptGateway(this WebApplicationBuilder builder, Hosting.ListenOptions listen)
+    /// <param name="limits">What one request may ask for.</param>
+    public static WebApplicationBuilder AddIgptGateway(this WebApplicationBuilder builder, Hosting.ListenOptions listen, GatewayOptions limits)
     {
         IServiceCollection services = builder.Services;
-        services.AddOptions<GatewayOptions>().BindConfiguration("Igpt:Gateway").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton(Microsoft.Extensions.Options.Options.Create(limits));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<ModelDirectory>();
         services.AddSingleton<ReplicaCalls>();
@@ -30,12 +47,11 @@ public static class GatewayExtensions
         services.AddSingleton<GenerationPlanner>();
         services.AddSingleton<SessionStarts>();
         services.AddSingleton<GenerationRelay>();
-        int maxRequestBytes = builder.Configuration.Read<GatewayOptions>("Igpt:Gateway").MaxRequestBytes;
         services.AddGrpc(options =>
         {
             options.Interceptors.Add<ErrorInterceptor>();
             options.Interceptors.Add<DrainInterceptor>();
-            options.MaxReceiveMessageSize = maxRequestBytes;
+            options.MaxReceiveMessageSize = limits.MaxRequestBytes;
         });
         services.AddGrpcReflection();
         services.AddIgptMetrics();
@@ -44,7 +60,7 @@ public static class GatewayExtensions
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             // Kestrel's own limit of 30 MB lies below gRPC's, which says what is wrong.
-            kestrel.Limits.MaxRequestBodySize = maxRequestBytes + FrameBytes;
+            kestrel.Limits.MaxRequestBodySize = limits.MaxRequestBytes + FrameBytes;
             kestrel.Listen(IPEndPoint.Parse(listen.Grpc), endpoint => endpoint.Protocols = HttpProtocols.Http2);
             kestrel.Listen(IPEndPoint.Parse(listen.Http), endpoint => endpoint.Protocols = HttpProtocols.Http1);
         });

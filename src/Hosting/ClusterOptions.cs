@@ -12,13 +12,13 @@ public sealed class ClusterOptions : IValidatableObject
     /// <summary>IP address that other silos reach this one at, where the membership is in a store. Default 127.0.0.1; without a store always so.</summary>
     public string Address { get; set; } = "127.0.0.1";
 
-    /// <summary>TCP port other silos reach this one at; 1 … 65535, default 11111.</summary>
+    /// <summary>TCP port other silos reach this one at; 1 … 65535. Absent: the first free one from 11111 on.</summary>
     [Range(1, 65535)]
     public int SiloPort { get; set; } = 11111;
 
-    /// <summary>TCP port for Orleans clients; 1 … 65535, default 30000.</summary>
-    [Range(1, 65535)]
-    public int ClientPort { get; set; } = 30000;
+    /// <summary>TCP port for Orleans clients; 1 … 65535, default 0: none, for nothing of this project is one.</summary>
+    [Range(0, 65535)]
+    public int ClientPort { get; set; }
 
     /// <summary>Silo port of the silo that keeps the membership; absent: this one does. Nothing where the membership is in a store.</summary>
     [Range(1, 65535)]

@@ -1,7 +1,5 @@
-using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Net;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using Orleans.Configuration;
 
@@ -10,48 +8,6 @@ namespace IgptCluster.Hosting;
 /// <summary>Clustering from configuration.</summary>
 public static class ClusteringExtensions
 {
-    /// <summary>Reads and checks a section of the configuration.</summary>
-    /// <typeparam name="T">Options type; its defaults hold where the section is silent.</typeparam>
-    /// <param name="configuration">The process's configuration.</param>
-    /// <param name="section">Section path.</param>
-    /// <exception cref="ValidationException">Values break rules: all are named, with setting, rule and value.</exception>
-    public static T Read<T>(this IConfiguration configuration, string section)
-        where T : class, new()
-    {
-        var broken = new List<ValidationResult>();
-        T options = Bind<T>(configuration, section);
-        return Validator.TryValidateObject(options, new(options), broken, validateAllProperties: true)
-            ? options
-            : throw new ValidationException(string.Join("; ", broken.Select(one => Describe(one, options, section))));
-    }
-
-    static T Bind<T>(IConfiguration configuration, string section)
-        where T : class, new()
-    {
-        try
-        {
-            return configuration.GetSection(section).Get<T>() ?? new T();
-        }
-        catch (InvalidOperationException failure)
-        {
-            // The binder names setting, value and the type it must have.
-            throw new ValidationException(failure.Message, failure);
-        }
-    }
-
-    /// <summary>Attributes tell the rule alone: the setting to change and its value are added. Our own rules tell them already.</summary>
-    static string Describe(ValidationResult broken, object options, string section)
-    {
-        string rule = broken.ErrorMessage ?? "breaks a rule";
-        if (rule.StartsWith("Igpt:", StringComparison.Ordinal) || broken.MemberNames.FirstOrDefault() is not { } name)
-        {
-            return rule;
-        }
-
-        object? given = options.GetType().GetProperty(name)?.GetValue(options);
-        return string.Create(CultureInfo.InvariantCulture, $"{section}:{name}: {rule.TrimEnd('.')}; given '{given}'");
-    }
-
     /// <summary>The silo's name: as configured, else machine and port.</summary>
     /// <param name="cluster">Clustering options.</param>
     public static string SiloName(this ClusterOptions cluster) => cluster.Name.Length > 0

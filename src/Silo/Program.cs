@@ -1,27 +1,7 @@
-using System.CommandLine;
-using System.ComponentModel.DataAnnotations;
-using IgptCluster.Contracts;
-using IgptCluster.Model;
 using IgptCluster.Silo;
 using IgptCluster.Silo.Demo;
-using Microsoft.Extensions.Options;
 
-try
-{
-    // Signals are the host's: the command line's own handling would end the process after two seconds, in the midst of stopping.
-    var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
-    return await SiloCommand.Create(ServeAsync, DemoRun.RunAsync).Parse(args).InvokeAsync(invocation);
-}
-catch (OperationCanceledException)
-{
-    await Console.Error.WriteLineAsync("igpt silo: interrupted");
-    return 130;
-}
-catch (Exception failure) when (failure is ValidationException or OptionsValidationException or CheckpointException or IgptException or InvalidOperationException or IOException or UnauthorizedAccessException)
-{
-    await Console.Error.WriteLineAsync($"igpt silo: {failure.Message}");
-    return failure is ValidationException or OptionsValidationException or CheckpointException ? 2 : 1;
-}
+return await SiloCommand.RunAsync(args, ServeAsync, DemoRun.RunAsync);
 
 static async Task<int> ServeAsync(Dictionary<string, string?> settings, CancellationToken cancellationToken)
 {

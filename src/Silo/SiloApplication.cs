@@ -49,10 +49,12 @@ internal sealed partial class SiloApplication(WebApplication app, ListenOptions 
         WebApplicationBuilder builder = WebApplication.CreateBuilder();
         builder.Configuration.AddInMemoryCollection(settings);
         builder.Logging.AddIgptLogging();
-        ClusterOptions cluster = builder.Configuration.Read<ClusterOptions>("Igpt:Cluster");
-        ListenOptions listen = builder.Configuration.Read<ListenOptions>("Igpt:Listen");
-        StoreOptions stored = builder.Configuration.Read<StoreOptions>("Igpt:Store");
-        ReplicaOptions replicas = ReadReplicas(builder.Configuration);
+        (ClusterOptions cluster, ListenOptions listen, StoreOptions stored, ReplicaOptions replicas) = builder.ReadSettings(out GatewayOptions limits);
+        foreach (ServedCheckpoint model in replicas.Models.Count > 0 ? [] : BundledModels())
+        {
+            replicas.Models.Add(model);
+        }
+
         string[] devices = CheckModels(replicas);
 
         // From here on something may have to be stopped again.
@@ -68,28 +70,13 @@ internal sealed partial class SiloApplication(WebApplication app, ListenOptions 
                 replicas, advertisement, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>()));
 
             // A silo that joins another's cluster uses the store, and leaves it to the first to stop it.
-            return new SiloApplication(Listen(builder, listen), listen, cluster.PrimaryPort is null ? store : null);
+            return new SiloApplication(Listen(builder, listen, limits), listen, cluster.PrimaryPort is null ? store : null);
         }
         catch
         {
             await (store is { IsOwn: true } ? store.StopAsync() : Task.CompletedTask);
             throw;
         }
-    }
-
-    /// <summary>The silo's settings; those of other parts are checked with them.</summary>
-    static ReplicaOptions ReadReplicas(ConfigurationManager configuration)
-    {
-        _ = configuration.Read<Grains.Sessions.SessionOptions>("Igpt:Sessions");
-        _ = configuration.Read<Grains.Silos.DrainOptions>("Igpt:Drain");
-        _ = configuration.Read<GatewayOptions>("Igpt:Gateway");
-        ReplicaOptions replicas = configuration.Read<ReplicaOptions>("Igpt");
-        foreach (ServedCheckpoint model in replicas.Models.Count > 0 ? [] : BundledModels())
-        {
-            replicas.Models.Add(model);
-        }
-
-        return replicas;
     }
 
     /// <summary>A broken folder and types that no runner has are told at once, not by the first request.</summary>
@@ -106,7 +93,7 @@ internal sealed partial class SiloApplication(WebApplication app, ListenOptions 
     }
 
     /// <summary>The process's host: with the gateway, else with what operators ask for alone.</summary>
-    static WebApplication Listen(WebApplicationBuilder builder, ListenOptions listen)
+    static WebApplication Listen(WebApplicationBuilder builder, ListenOptions listen, GatewayOptions limits)
     {
         if (!listen.Enabled)
         {
@@ -117,7 +104,7 @@ internal sealed partial class SiloApplication(WebApplication app, ListenOptions 
             return silo;
         }
 
-        builder.AddIgptGateway(listen);
+        builder.AddIgptGateway(listen, limits);
         WebApplication app = builder.Build();
         app.MapIgptGateway();
         return app;

@@ -97,7 +97,7 @@ public sealed class ProjectReferenceTests
         [.. resolved.Where(name => forbidden.Any(rule => Projects.Contains(rule) ? name.Equals(Assembly(rule), StringComparison.OrdinalIgnoreCase) : IsOrExtends(name, rule)))];
 
     /// <summary>What restore calls a project of src: its assembly.</summary>
-    static string Assembly(string project) => project switch
+    internal static string Assembly(string project) => project switch
     {
         "Cli" => "igpt",
         "Store" => "igpt-store",
@@ -125,7 +125,7 @@ public sealed class ProjectReferenceTests
         ];
     }
 
-    static string FindRoot()
+    internal static string FindRoot()
     {
         for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {

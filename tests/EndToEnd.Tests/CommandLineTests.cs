@@ -79,11 +79,11 @@ public sealed class CommandLineTests(SharedSilo silo) : IClassFixture<SharedSilo
     }
 
     [Theory]
-    [InlineData(2, "no file", "classify", "nothing.png")]
-    [InlineData(2, "given 3", "generate", "--top-p", "3")]
+    [InlineData(2, "no such file", "classify", "nothing.png")]
+    [InlineData(2, "given '3'", "generate", "--top-p", "3")]
     [InlineData(2, "--bogus", "generate", "--bogus")]
     [InlineData(2, "POSITION=TOKEN", "generate", "--force", "x")]
-    [InlineData(2, "given 100", "generate", "--scale", "100")]
+    [InlineData(2, "given '100'", "generate", "--scale", "100")]
     [InlineData(3, "'nothing'", "generate", "--model", "nothing")]
     [InlineData(3, "no session", "sessions", "get", "abc")]
     [InlineData(4, "--timeout", "models", "--timeout", "0.00001")]

@@ -37,7 +37,7 @@ public sealed class StartupTests
     [Theory]
     [InlineData("Igpt:Slots", "between 1 and 4096; given '5000'", "--slots", "5000")]
     [InlineData("Igpt:Slots", "'many'", "--slots", "many")]
-    [InlineData("Igpt:Device", "cpu|cuda|auto'; given 'tpu'", "--device", "tpu")]
+    [InlineData("Igpt:Device", "must be cpu, cuda or auto; given 'tpu'", "--device", "tpu")]
     [InlineData("Igpt:Models", "--model PATH or NAME=PATH", "--model", "")]
     [InlineData("Igpt:Models", "not empty", "--model", "/")]
     [InlineData("Igpt:Listen:Grpc", "given 'here'", "--grpc", "here")]

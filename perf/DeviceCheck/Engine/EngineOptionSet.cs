@@ -1,4 +1,5 @@
 using System.CommandLine;
+using IgptCluster.CommandLine;
 using IgptCluster.Model;
 
 namespace IgptCluster.DeviceCheck;
@@ -7,23 +8,15 @@ namespace IgptCluster.DeviceCheck;
 internal sealed class EngineOptionSet
 {
     readonly Option<string?> _model = new("--model") { Description = "Checkpoint folder with a language-model head. Default: random weights of --preset." };
-    readonly Option<string> _preset = new("--preset") { Description = "Size of the random weights.", DefaultValueFactory = _ => "small" };
-    readonly Option<string> _dtype = new("--dtype") { Description = "Data type served.", DefaultValueFactory = _ => "float32" };
-    readonly Option<string?> _cache = new("--kv-dtype") { Description = "Data type of the KV cache. Default: as the weights, bfloat16 with int8." };
-    readonly Option<int[]> _sessions = new("--sessions") { Description = "Concurrent sessions.", DefaultValueFactory = _ => [1, 8, 32, 64], AllowMultipleArgumentsPerToken = true };
-    readonly Option<int[]> _positions = new("--positions") { Description = "Mean positions to decode at.", DefaultValueFactory = _ => [32, 512, 992], AllowMultipleArgumentsPerToken = true };
-    readonly Option<int> _tokens = new("--tokens") { Description = "Tokens each session makes, 2 … 64.", DefaultValueFactory = _ => 40 };
-    readonly Option<int> _rounds = new("--rounds") { Description = "Rounds; medians are reported.", DefaultValueFactory = _ => 3 };
-    readonly Option<string> _device = new("--device") { Description = "cpu, or cuda for the first CUDA device.", DefaultValueFactory = _ => "cpu" };
-    readonly Option<int> _soak = new("--soak") { Description = "Further steps, to see whether memory grows.", DefaultValueFactory = _ => 0 };
-
-    internal EngineOptionSet()
-    {
-        _preset.AcceptOnlyFromAmong("tiny", "small", "medium", "large");
-        _dtype.AcceptOnlyFromAmong("float32", "bfloat16", "int8");
-        _cache.AcceptOnlyFromAmong("float32", "bfloat16", "int8");
-        _device.AcceptOnlyFromAmong("cpu", "cuda");
-    }
+    readonly Option<string> _preset = ChoiceOption.Create("--preset", "Size of the random weights:", "small", "tiny", "small", "medium", "large");
+    readonly Option<string> _dtype = ChoiceOption.CreateDataType("--dtype", "Data type served:", "float32", "float32", "bfloat16", "int8");
+    readonly Option<string?> _cache = ChoiceOption.CreateOptionalDataType("--kv-dtype", "Data type of the KV cache, by default as the weights, bfloat16 with int8:", "float32", "bfloat16", "int8");
+    readonly Option<int[]> _sessions = NumberOption.CreateMany("--sessions", "Concurrent sessions.", [1, 8, 32, 64], 1, 4096);
+    readonly Option<int[]> _positions = NumberOption.CreateMany("--positions", "Mean positions to decode at.", [32, 512, 992], 1, 100_000);
+    readonly Option<int> _tokens = NumberOption.Create("--tokens", "Tokens each session makes.", 40, 2, 64);
+    readonly Option<int> _rounds = NumberOption.Create("--rounds", "Rounds; medians are reported.", 3, 1, 1000);
+    readonly Option<string> _device = ChoiceOption.Create("--device", "Where it runs, the processor or the first CUDA device:", "cpu", "cpu", "cuda");
+    readonly Option<int> _soak = NumberOption.Create("--soak", "Further steps, to see whether memory grows.", 0, 0, int.MaxValue);
 
     internal Option[] All => [_model, _preset, _device, _dtype, _cache, _sessions, _positions, _tokens, _rounds, _soak];
 

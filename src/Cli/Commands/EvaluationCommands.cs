@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using IgptCluster.CommandLine;
 using IgptCluster.Protocol.V1;
 using Spectre.Console;
 
@@ -20,7 +21,7 @@ internal static class EvaluationCommands
         Option<string> model = ModelOption();
         var head = new Option<string>("--head") { Description = "Classifier head; default the model's first.", DefaultValueFactory = _ => "" };
         var more = new Option<string[]>("--more-heads") { Description = "Further heads to ask at no further pass; * is all of the model's.", AllowMultipleArgumentsPerToken = true };
-        var top = new Option<uint>("--top") { Description = "Classes to show.", DefaultValueFactory = _ => 5 };
+        Option<uint> top = NumberOption.Create<uint>("--top", "Classes to show.", 5, 1, int.MaxValue);
         var command = new Command("classify", "Names what images show.") { images, model, head, more, top };
         application.SetAction(command, async (parsed, context) =>
         {
@@ -68,7 +69,7 @@ internal static class EvaluationCommands
     {
         Argument<string[]> images = ImagesArgument();
         Option<string> model = ModelOption();
-        var layer = new Option<uint?>("--layer") { Description = "Hidden state to pool, 0 … layers; default the model's probe layer." };
+        Option<uint?> layer = NumberOption.CreateOptional<uint>("--layer", "Hidden state to pool, 0 … layers; default the model's probe layer.", 0, 10_000);
         var normalize = new Option<bool>("--normalize") { Description = "Scales each embedding to length 1." };
         var command = new Command("embed", "Gives features of images: one line of numbers per image.") { images, model, layer, normalize };
         application.SetAction(command, async (parsed, context) =>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Google.Protobuf.WellKnownTypes;
+using IgptCluster.CommandLine;
 using IgptCluster.Cli.Generations;
 using IgptCluster.Protocol.V1;
 
@@ -8,12 +9,15 @@ namespace IgptCluster.Cli.Commands;
 /// <summary><c>igpt complete</c> and <c>igpt generate</c>.</summary>
 internal sealed class GenerationCommands
 {
+    // Of 365 days; gateways take less.
+    const double MostSeconds = 365 * 24 * 3600;
+
     readonly Option<string> _model = EvaluationCommands.ModelOption();
-    readonly Option<uint> _samples = new("--samples") { Description = "Images to make.", DefaultValueFactory = _ => 1 };
+    readonly Option<uint> _samples = NumberOption.Create<uint>("--samples", "Images to make.", 1, 1, 10_000);
     readonly SamplingOptions _sampling = new();
-    readonly Option<uint?> _maxNewTokens = new("--max-new-tokens") { Description = "Pixels to make at most; default to the end." };
-    readonly Option<double?> _ttl = new("--ttl") { Description = "Seconds the session outlives this client; default: it ends with it, unless it is cut off, then 300." };
-    readonly Option<int> _priority = new("--priority") { Description = "Higher is served first, −100 … 100.", DefaultValueFactory = _ => 0 };
+    readonly Option<uint?> _maxNewTokens = NumberOption.CreateOptional<uint>("--max-new-tokens", "Pixels to make at most; default to the end.", 1, int.MaxValue);
+    readonly Option<double?> _ttl = NumberOption.CreateOptional<double>("--ttl", "Seconds the session outlives this client; default: it ends with it, unless it is cut off, then 300.", 0, MostSeconds);
+    readonly Option<int> _priority = NumberOption.Create<int>("--priority", "Higher is served first.", 0, -100, 100);
     readonly PictureOptions _pictures;
 
     GenerationCommands(string output) => _pictures = new PictureOptions(output);
@@ -24,7 +28,7 @@ internal sealed class GenerationCommands
     {
         var options = new GenerationCommands("completion.png");
         var image = new Argument<string>("image") { Description = "Image file to complete; - is standard input." };
-        var keep = new Option<uint?>("--keep") { Description = "Pixels to keep, in raster order; default the upper half." };
+        Option<uint?> keep = NumberOption.CreateOptional<uint>("--keep", "Pixels to keep, in raster order; default the upper half.", 0, int.MaxValue);
         var command = new Command("complete", "Keeps the beginning of an image and lets the model paint the rest.") { image, keep };
         options.AddTo(command);
         application.SetAction(command, async (parsed, context) =>
@@ -78,14 +82,12 @@ internal sealed class GenerationCommands
 
         if (parsed.GetValue(_ttl) is { } seconds)
         {
-            request.SessionTtl = seconds is >= 0 and <= 3e8
-                ? Duration.FromTimeSpan(TimeSpan.FromSeconds(seconds))
-                : throw new CliException(ExitCode.BadInput, $"--ttl must be a number of seconds, at least 0; given {seconds}");
+            request.SessionTtl = Duration.FromTimeSpan(TimeSpan.FromSeconds(seconds));
         }
 
         return request;
     }
 
     Task<int> RunAsync(ParseResult parsed, CliContext context, GenerateRequest request) => new GenerationRun(context, _pictures.Read(parsed)).RunAsync(
-        context.Client.GenerateAsync(request, context.Deadline, context.CancellationToken), (int)Math.Clamp(request.Samples, 1, 10_000));
+        context.Client.GenerateAsync(request, context.Deadline, context.CancellationToken), (int)request.Samples);
 }

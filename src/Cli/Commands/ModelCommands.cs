@@ -1,4 +1,5 @@
 using System.CommandLine;
+using IgptCluster.CommandLine;
 using IgptCluster.Protocol.V1;
 using Spectre.Console;
 
@@ -8,6 +9,7 @@ namespace IgptCluster.Cli.Commands;
 internal static class ModelCommands
 {
     const int HeadsShown = 10;
+    const uint MostReplicas = 1000;
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(500);
 
     internal static Command Create(CliApplication application)
@@ -50,9 +52,9 @@ internal static class ModelCommands
     {
         var name = new Argument<string>("name") { Description = "Name to serve it by." };
         var source = new Argument<string>("path") { Description = "Checkpoint folder, as the silos see it." };
-        var replicas = new Option<uint>("--replicas") { Description = "Replicas; default one per device.", DefaultValueFactory = _ => 0 };
-        var dtype = new Option<string>("--dtype") { Description = "Type of the weights: float32, bfloat16, int8; default the silos'.", DefaultValueFactory = _ => "" };
-        var kvDtype = new Option<string>("--kv-dtype") { Description = "Type of keys and values, likewise; default as the weights, bfloat16 with int8.", DefaultValueFactory = _ => "" };
+        Option<uint?> replicas = NumberOption.CreateOptional<uint>("--replicas", "Replicas; default one per device.", 1, MostReplicas);
+        Option<string?> dtype = ChoiceOption.CreateOptionalDataType("--dtype", "Type of the weights, by default the silos':", "float32", "bfloat16", "int8");
+        Option<string?> kvDtype = ChoiceOption.CreateOptionalDataType("--kv-dtype", "Type of keys and values, by default as the weights, bfloat16 with int8:", "float32", "bfloat16", "int8");
         var wait = new Option<bool>("--wait") { Description = "Ends when all its replicas are ready, or with the reason when one cannot be loaded; what was served before is then served on." };
         var command = new Command("load", "Serves another model, or another version of one.") { name, source, replicas, dtype, kvDtype, wait };
         application.SetAction(command, async (parsed, context) =>
@@ -61,9 +63,9 @@ internal static class ModelCommands
             {
                 Model = parsed.GetRequiredValue(name),
                 Source = parsed.GetRequiredValue(source),
-                Replicas = parsed.GetValue(replicas),
-                Dtype = parsed.GetRequiredValue(dtype),
-                KvDtype = parsed.GetRequiredValue(kvDtype),
+                Replicas = parsed.GetValue(replicas) ?? 0,
+                Dtype = parsed.GetValue(dtype) ?? "",
+                KvDtype = parsed.GetValue(kvDtype) ?? "",
             };
             Model model = await Client(context).LoadAsync(request, deadline: context.Deadline, cancellationToken: context.CancellationToken);
             return Show(context, parsed.GetValue(wait) ? await LoadedAsync(context, request.Model) : model);
@@ -110,7 +112,7 @@ internal static class ModelCommands
     static Command Scale(CliApplication application)
     {
         var name = new Argument<string>("name") { Description = "Model name." };
-        var replicas = new Argument<uint>("replicas") { Description = "Number of replicas." };
+        Argument<uint> replicas = NumberOption.CreateArgument("replicas", "Number of replicas.", 0u, MostReplicas);
         var command = new Command("scale", "Changes a model's number of replicas.") { name, replicas };
         application.SetAction(command, async (parsed, context) => Show(context, await Client(context).ScaleAsync(
             new ScaleModelRequest { Model = parsed.GetRequiredValue(name), Replicas = parsed.GetValue(replicas) },

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using IgptCluster.CommandLine;
 using IgptCluster.Cli.Generations;
 using IgptCluster.Protocol.V1;
 
@@ -24,18 +25,19 @@ internal static class SessionChangeCommands
 
     static Command Fork(CliApplication application)
     {
-        var at = new Option<uint>("--at") { Description = "Raster position at which it begins to differ; default all that is made.", DefaultValueFactory = _ => 0 };
+        Option<uint?> at = NumberOption.CreateOptional<uint>("--at", "Raster position at which it begins to differ; default all that is made.", 0, int.MaxValue);
         return Branch(application, new Command("fork", "A new session that shares a prefix; the parent goes on undisturbed.") { at }, "fork.png", (parsed, id, sampling, forced, context) =>
             SessionCommands.Client(context).ForkAsync(
-                new ForkSessionRequest { SessionId = id, AtPosition = parsed.GetValue(at), Sampling = sampling, Forced = { forced } }, CallOptions(context)));
+                new ForkSessionRequest { SessionId = id, AtPosition = parsed.GetValue(at) ?? 0, Sampling = sampling, Forced = { forced } }, CallOptions(context)));
     }
 
     static Command Rewind(CliApplication application)
     {
-        var to = new Option<uint>("--to") { Description = "Raster position to go on from; 0 = the prompt's end.", Required = true };
+        Option<uint?> to = NumberOption.CreateOptional<uint>("--to", "Raster position to go on from; 0 = the prompt's end.", 0, int.MaxValue);
+        to.Required = true;
         return Branch(application, new Command("rewind", "Drops what was made from a position on, and makes it anew.") { to }, "session.png", (parsed, id, sampling, forced, context) =>
             SessionCommands.Client(context).RewindAsync(
-                new RewindSessionRequest { SessionId = id, ToPosition = parsed.GetValue(to), Sampling = sampling, Forced = { forced } }, CallOptions(context)));
+                new RewindSessionRequest { SessionId = id, ToPosition = parsed.GetRequiredValue(to)!.Value, Sampling = sampling, Forced = { forced } }, CallOptions(context)));
     }
 
     /// <summary>What fork and rewind share: how the rest is drawn, and following it.</summary>

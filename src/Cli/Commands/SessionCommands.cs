@@ -1,4 +1,5 @@
 using System.CommandLine;
+using IgptCluster.CommandLine;
 using IgptCluster.Cli.Generations;
 using IgptCluster.Protocol.V1;
 using Spectre.Console;
@@ -29,13 +30,13 @@ internal static class SessionCommands
     static Command Attach(CliApplication application)
     {
         Argument<string> id = SessionArgument();
-        var from = new Option<uint>("--from") { Description = "Raster position to begin at; default the prompt's end.", DefaultValueFactory = _ => 0 };
+        Option<uint?> from = NumberOption.CreateOptional<uint>("--from", "Raster position to begin at; default the prompt's end.", 0, int.MaxValue);
         PictureOptions pictures = new("session.png");
         var command = new Command("attach", "Follows a session to its end, from the beginning or any position.") { id, from };
         pictures.AddTo(command);
         application.SetAction(command, (parsed, context) =>
         {
-            var request = new AttachRequest { SessionId = parsed.GetRequiredValue(id), FromPosition = parsed.GetValue(from) };
+            var request = new AttachRequest { SessionId = parsed.GetRequiredValue(id), FromPosition = parsed.GetValue(from) ?? 0 };
             return new GenerationRun(context, pictures.Read(parsed)).RunAsync(context.Client.AttachAsync(request, context.Deadline, context.CancellationToken), samples: 1);
         });
         return command;

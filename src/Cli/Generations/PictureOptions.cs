@@ -1,4 +1,5 @@
 using System.CommandLine;
+using IgptCluster.CommandLine;
 
 namespace IgptCluster.Cli.Generations;
 
@@ -19,7 +20,7 @@ internal sealed class PictureOptions(string defaultOutput)
 {
     readonly Option<string> _output = new("--output", "-o") { Description = "PNG to write; several samples are numbered.", DefaultValueFactory = _ => defaultOutput };
     readonly Option<string?> _animation = new("--animation") { Description = "Animation to write: .png (APNG) or .webp." };
-    readonly Option<int> _scale = new("--scale") { Description = "Enlargement, 1 … 64.", DefaultValueFactory = _ => 8 };
+    readonly Option<int> _scale = NumberOption.Create<int>("--scale", "Enlargement.", 8, 1, 64);
 
     internal void AddTo(Command command)
     {
@@ -30,12 +31,6 @@ internal sealed class PictureOptions(string defaultOutput)
 
     internal PictureSettings Read(ParseResult parsed)
     {
-        int scale = parsed.GetValue(_scale);
-        if (scale is < 1 or > 64)
-        {
-            throw new CliException(ExitCode.BadInput, $"--scale must be 1 … 64; given {scale}");
-        }
-
         string? animation = parsed.GetValue(_animation);
         if (animation is not null && Path.GetExtension(animation).ToLowerInvariant() is not (".png" or ".apng" or ".webp"))
         {
@@ -50,6 +45,6 @@ internal sealed class PictureOptions(string defaultOutput)
             }
         }
 
-        return new PictureSettings(parsed.GetRequiredValue(_output), animation, scale);
+        return new PictureSettings(parsed.GetRequiredValue(_output), animation, parsed.GetValue(_scale));
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using IgptCluster.CommandLine;
 using IgptCluster.Protocol.V1;
 
 namespace IgptCluster.Cli.Generations;
@@ -7,10 +8,10 @@ namespace IgptCluster.Cli.Generations;
 /// <summary>Options that say how colours are drawn, and which are given.</summary>
 internal sealed class SamplingOptions
 {
-    readonly Option<double?> _temperature = new("--temperature") { Description = "0 = always the most likely colour; default 1, or as it was." };
-    readonly Option<uint> _topK = new("--top-k") { Description = "Only the k most likely colours; 0 = all, or as it was.", DefaultValueFactory = _ => 0 };
-    readonly Option<double?> _topP = new("--top-p") { Description = "Only the most likely colours up to this mass; default 1, or as it was." };
-    readonly Option<ulong?> _seed = new("--seed") { Description = "The same seed gives the same image; default random, and told." };
+    readonly Option<double?> _temperature = NumberOption.CreateOptional<double>("--temperature", "0 = always the most likely colour; default 1, or as it was.", 0, 1e6);
+    readonly Option<uint> _topK = NumberOption.Create<uint>("--top-k", "Only the k most likely colours; 0 = all, or as it was.", 0, 0, int.MaxValue);
+    readonly Option<double?> _topP = NumberOption.CreateOptional<double>("--top-p", "Only the most likely colours up to this mass; default 1, or as it was.", 1e-6, 1);
+    readonly Option<ulong?> _seed = NumberOption.CreateOptional<ulong>("--seed", "The same seed gives the same image; default random, and told.", 0, ulong.MaxValue);
     readonly Option<string[]> _force = new("--force") { Description = "POSITION=TOKEN: a pixel with a given colour; can be given several times." };
 
     internal void AddTo(Command command)

@@ -1,10 +1,12 @@
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using IgptCluster.CommandLine;
 using IgptCluster.Contracts;
 using IgptCluster.Gateway.Errors;
 using IgptCluster.Gateway.Messages;
 using IgptCluster.Gateway.Models;
 using IgptCluster.Grains.Placement;
+using IgptCluster.Hosting;
 using IgptCluster.Protocol.V1;
 
 namespace IgptCluster.Gateway.Services;
@@ -47,14 +49,12 @@ internal sealed class ModelsService(ModelDirectory models, IGrainFactory grains,
         Require.That(
             request.Model.Length is > 0 and <= 128 && !request.Model.AsSpan().ContainsAny(";/"), "model", $"must be 1 … 128 characters without ';' and '/'; given '{request.Model}'");
         Require.That(Path.IsPathFullyQualified(request.Source), "source", $"must be a checkpoint folder's full path, as the silos see it; given '{request.Source}'");
-        Require.That(request.Dtype is "" or "float32" or "bfloat16" or "int8", "dtype", $"must be float32, bfloat16, int8 or be left out; given '{request.Dtype}'");
-        Require.That(request.KvDtype is "" or "float32" or "bfloat16" or "int8", "kv_dtype", $"must be float32, bfloat16, int8 or be left out; given '{request.KvDtype}'");
         await grains.GetGrain<IModelGrain>(request.Model).LoadAsync(new ModelDeployment
         {
             Source = request.Source,
             Replicas = Replicas(request.Replicas),
-            DType = request.Dtype,
-            KvDType = request.KvDtype,
+            DType = TypeOf(request.Dtype, "dtype"),
+            KvDType = TypeOf(request.KvDtype, "kv_dtype"),
             Version = request.Version,
         });
         return await DescribeNewAsync(request.Model);
@@ -80,6 +80,10 @@ internal sealed class ModelsService(ModelDirectory models, IGrainFactory grains,
         Require.That(given <= MostReplicas, "replicas", $"must be 1 … {MostReplicas:N0}, or 0 for one per device; given {given}");
         return (int)given;
     }
+
+    /// <summary>A data type by its full name; empty where none is given.</summary>
+    static string TypeOf(string given, string field) => given.Length == 0 ? "" : DataTypeNames.Find(given, ReplicaOptions.Types)
+        ?? throw Require.Invalid(field, $"must be {ChoiceOption.List(ReplicaOptions.Types)}, or be left out; given '{given}'");
 
     /// <summary>This gateway knows of what it changed itself, even where it was not told of it.</summary>
     async Task<Model> DescribeNewAsync(string name)

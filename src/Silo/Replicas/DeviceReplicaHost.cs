@@ -2,6 +2,7 @@ using IgptCluster.Contracts;
 using IgptCluster.Engine;
 using IgptCluster.Grains.Placement;
 using IgptCluster.Grains.Replicas;
+using IgptCluster.Hosting;
 using IgptCluster.Model;
 using static TorchSharp.torch;
 

@@ -43,7 +43,7 @@ internal sealed class RunnerChoice
     /// <summary>Chooses.</summary>
     /// <param name="config">The model.</param>
     /// <param name="device">The device.</param>
-    /// <param name="types">The types wanted, <see cref="ReplicaOptions.TypesOf"/>.</param>
+    /// <param name="types">The types wanted, <see cref="Hosting.ReplicaOptions.TypesOf"/>.</param>
     /// <exception cref="InvalidOperationException">No runner has these types here.</exception>
     internal static RunnerChoice For(ImageGptConfig config, string device, (string DType, string? KvDType) types)
     {

@@ -1,32 +1,35 @@
 using System.ComponentModel.DataAnnotations;
+using IgptCluster.CommandLine;
+using IgptCluster.Hosting.Settings;
 
-namespace IgptCluster.Silo.Replicas;
+namespace IgptCluster.Hosting;
 
 /// <summary>What this silo serves. Section <c>Igpt</c>.</summary>
 public sealed class ReplicaOptions : IValidatableObject
 {
-    static readonly string[] Types = ["float32", "bfloat16", "int8"];
+    /// <summary>The data types that models are served in.</summary>
+    public static IReadOnlyList<string> Types { get; } = ["float32", "bfloat16", "int8"];
 
     /// <summary>Models to serve; the first is the cluster's default. Default: the bundled ones.</summary>
     public IList<ServedCheckpoint> Models { get; } = [];
 
     /// <summary>Where models run: <c>cpu</c>, <c>cuda</c> (every CUDA device) or <c>auto</c> (CUDA if there is any). Default cpu.</summary>
-    [RegularExpression("cpu|cuda|auto")]
+    [OneOf("cpu", "cuda", "auto")]
     public string Device { get; set; } = "cpu";
 
     /// <summary>
     /// Data type of the weights of models that name none of their own: <c>float32</c>, <c>bfloat16</c>, or <c>int8</c> (a scale for each output, and for each token going in; processors only).
     /// Default float32.
     /// </summary>
-    [RegularExpression("float32|bfloat16|int8")]
-    public string DType { get; set; } = "float32";
+    [OneOf("float32", "bfloat16", "int8")]
+    public string DType { get; set => field = DataTypeNames.Find(value, Types) ?? value; } = "float32";
 
     /// <summary>
     /// The same of the KV cache: <c>float32</c>, <c>bfloat16</c>, or <c>int8</c> (a scale for each head and position). Default: as the weights, bfloat16
     /// with int8 weights. Only the processors' runner can differ from the weights.
     /// </summary>
-    [RegularExpression("float32|bfloat16|int8")]
-    public string? KvDType { get; set; }
+    [OneOf("float32", "bfloat16", "int8")]
+    public string? KvDType { get; set => field = value is null ? null : DataTypeNames.Find(value, Types) ?? value; }
 
     /// <summary>
     /// KV slots of each replica, 1 … 4096. Absent: as many as the device can make use of, 64, and on processors 8 for each thread that computes, 8 … 64; at most what a quarter of its memory
@@ -78,7 +81,7 @@ public sealed class ReplicaOptions : IValidatableObject
     /// <summary>The types a model is served in.</summary>
     /// <param name="model">One of <see cref="Models"/>.</param>
     /// <returns>Of its weights, and of its KV cache, null for as the weights.</returns>
-    internal (string DType, string? KvDType) TypesOf(ServedCheckpoint model) => (model.DType ?? DType, model.KvDType ?? (model.DType is null ? KvDType : null));
+    public (string DType, string? KvDType) TypesOf(ServedCheckpoint model) => (model.DType ?? DType, model.KvDType ?? (model.DType is null ? KvDType : null));
 
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
@@ -113,10 +116,10 @@ public sealed class ServedCheckpoint
     public string Path { get; set; } = "";
 
     /// <summary>Data type of its weights; null: <see cref="ReplicaOptions.DType"/>.</summary>
-    public string? DType { get; set; }
+    public string? DType { get; set => field = value is null ? null : DataTypeNames.Find(value, ReplicaOptions.Types) ?? value; }
 
     /// <summary>Data type of its KV cache; null: <see cref="ReplicaOptions.KvDType"/>, or by its own weights' type where it names one.</summary>
-    public string? KvDType { get; set; }
+    public string? KvDType { get; set => field = value is null ? null : DataTypeNames.Find(value, ReplicaOptions.Types) ?? value; }
 
     /// <summary>The name in use.</summary>
     public string ServedName => Name.Length > 0 ? Name : System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)));

@@ -1,0 +1,37 @@
+using IgptCluster.Grains;
+using IgptCluster.Grains.Placement;
+using IgptCluster.Hosting;
+using IgptCluster.Hosting.Settings;
+
+namespace IgptCluster.Gateway;
+
+/// <summary>A gateway of its own put together: a silo without devices.</summary>
+internal static class GatewayApplication
+{
+    /// <summary>Serves until the process is told to stop.</summary>
+    /// <param name="given">Settings of the command line; they win over files and environment.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="System.ComponentModel.DataAnnotations.ValidationException">A setting is unknown or breaks its rule.</exception>
+    /// <exception cref="InvalidOperationException">The store is not there.</exception>
+    internal static async Task<int> RunAsync(Dictionary<string, string?> given, CancellationToken cancellationToken)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateBuilder();
+        builder.Configuration.AddInMemoryCollection(given);
+        builder.Logging.AddIgptLogging();
+        NodeSettings settings = builder.ReadSettings(out GatewayOptions limits);
+        string? membership = settings.Store.Address.Length > 0 ? settings.Store.Address : null;
+        if (membership is not null)
+        {
+            await StoreExtensions.RequireAsync(membership);
+        }
+
+        string id = settings.Cluster.ClusterId;
+        string? address = membership ?? (settings.Store.EmbeddedFolder(id) is { } folder ? (await EmbeddedStore.StartAsync(folder)).Address : null);
+        builder.UseOrleans(silo => silo.UseIgptClustering(settings.Cluster, membership).UseIgptStore(id, address).AddIgptGrains(new SiloAdvertisement(settings.Cluster.SiloName(), [], [])));
+        builder.AddIgptGateway(settings.Listen, limits);
+        WebApplication app = builder.Build();
+        app.MapIgptGateway();
+        await app.RunAsync(cancellationToken);
+        return 0;
+    }
+}
