@@ -36,7 +36,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- else -}}
 {{- $name := printf "igpt-%s" .Values.role -}}
 {{- if include "igpt.isGpu" . -}}{{- $name = "igpt-silo-cuda" -}}{{- end -}}
-{{- printf "%s:%s" (default $name .Values.image.repository) (default .Chart.AppVersion .Values.image.tag) -}}
+{{- if not (or .Values.image.registry .Values.image.repository) -}}
+{{- fail "image.registry must be given, the registry that the images were pushed to, such as registry.example/team; docs/operations.md, Images, says how. For images that are on the nodes already give image.repository" -}}
+{{- end -}}
+{{- $image := default $name .Values.image.repository -}}
+{{- with .Values.image.registry -}}{{- $image = printf "%s/%s" . $image -}}{{- end -}}
+{{- printf "%s:%s" $image (default .Chart.AppVersion .Values.image.tag) -}}
 {{- end -}}
 {{- end -}}
 
