@@ -83,8 +83,8 @@ run() {
   models=$(mktemp -d)
   trap 'rm -rf "$models"' EXIT
   case $device in
-    cuda) presets=(small large) sessions=(1 32 256) tokens=16 rounds=2 ;;
-    cpu) presets=(tiny) sessions=(1 4) tokens=4 rounds=1 ;;
+    cuda) presets=(small large) runners=(own libtorch) sessions=(1 32 256) tokens=16 rounds=2 ;;
+    cpu) presets=(tiny) runners=(libtorch) sessions=(1 4) tokens=4 rounds=1 ;;
     *) echo "IGPT_CHECK_DEVICE must be cuda or cpu; it is $device" >&2; exit 2 ;;
   esac
   failed=0 verdicts=()
@@ -92,17 +92,19 @@ run() {
   export out device models IGPT_LIBTORCH
   # Limits add up to 6 minutes.
   part "machine" 10 bash -c "$(declare -f describe); describe"
-  part "symbols" 20 ./IgptCluster.DeviceCheck symbols
-  part "probe" 25 bash -c "$(declare -f probe); probe"
+  part "symbols" 15 ./IgptCluster.DeviceCheck symbols
+  part "probe" 20 bash -c "$(declare -f probe); probe"
   part "parity" 45 ./IgptCluster.DeviceCheck parity --golden golden --device "$device" --json "$out/parity.json"
-  part "checkpoints" 40 bash -c "$(declare -f checkpoints); presets=(${presets[*]}); checkpoints"
-  local preset limit=55
-  for preset in "${presets[@]}"; do
-    part "engine, $preset, bfloat16" "$limit" ./IgptCluster.DeviceCheck engine --model "$models/$preset" --device "$device" --dtype bfloat16 \
-      --sessions "${sessions[@]}" --positions 512 --tokens "$tokens" --rounds "$rounds" --json "$out/engine-$preset.json"
-    limit=80
+  part "checkpoints" 35 bash -c "$(declare -f checkpoints); presets=(${presets[*]}); checkpoints"
+  for runner in "${runners[@]}"; do
+    limit=$([ "$runner" = own ] && echo 30 || echo 40)
+    for preset in "${presets[@]}"; do
+      part "engine, $preset, bfloat16, $runner" "$limit" ./IgptCluster.DeviceCheck engine --model "$models/$preset" --device "$device" --runner "$runner" --dtype bfloat16 \
+        --sessions "${sessions[@]}" --positions 512 --tokens "$tokens" --rounds "$rounds" --json "$out/engine-$preset-$runner.json"
+      limit=$((limit + 20))
+    done
   done
-  part "Hugging Face" 85 python3 huggingface.py --device "$device" --json "$out/huggingface.json" \
+  part "Hugging Face" 55 python3 huggingface.py --device "$device" --json "$out/huggingface.json" \
     --positions 512 --sessions "${sessions[@]}" --tokens "$tokens" --rounds "$rounds" "${presets[@]/#/$models/}"
   echo
   echo "== summary"

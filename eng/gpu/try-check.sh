@@ -23,7 +23,7 @@ check=$work/unpacked/check/check.sh
 chmod +x "$check"
 
 IGPT_CHECK_DEVICE=cpu IGPT_LIBTORCH=$libtorch "$check" run "$work/out" || wrong "a part failed"
-for file in summary.txt parity.json engine-tiny.json; do
+for file in summary.txt parity.json engine-tiny-libtorch.json; do
   [ -s "$work/out/$file" ] || wrong "there is no $file"
 done
 [ "$(find "$work/out" -type f | wc -l)" -le 8 ] || wrong "more than 8 files"
@@ -34,7 +34,7 @@ status=0
 IGPT_CHECK_DEVICE=cpu IGPT_LIBTORCH=/nowhere "$check" run "$work/failed" >"$work/failed.txt" 2>&1 || status=$?
 sed -n '/^== summary/,$p' "$work/failed.txt"
 [ "$status" -eq 1 ] || wrong "a run with failed parts ended with $status, not 1"
-for part in symbols parity checkpoints "engine, tiny, bfloat16"; do
+for part in symbols parity checkpoints "engine, tiny, bfloat16, libtorch"; do
   grep -q "^$part: FAILED with" "$work/failed.txt" || wrong "it does not tell that '$part' failed"
 done
 grep -q "^Hugging Face: " "$work/failed.txt" || wrong "it did not reach its last part"

@@ -16,9 +16,10 @@ internal sealed class EngineOptionSet
     readonly Option<int> _tokens = NumberOption.Create("--tokens", "Tokens each session makes.", 40, 2, 64);
     readonly Option<int> _rounds = NumberOption.Create("--rounds", "Rounds; medians are reported.", 3, 1, 1000);
     readonly Option<string> _device = ChoiceOption.Create("--device", "Where it runs, the processor or the first CUDA device:", "cpu", "cpu", "cuda");
+    readonly Option<string> _runner = ChoiceOption.Create("--runner", "Whose kernels compute on cuda, our own having float32 and bfloat16:", "libtorch", "libtorch", "own");
     readonly Option<int> _soak = NumberOption.Create("--soak", "Further steps, to see whether memory grows.", 0, 0, int.MaxValue);
 
-    internal Option[] All => [_model, _preset, _device, _dtype, _cache, _sessions, _positions, _tokens, _rounds, _soak];
+    internal Option[] All => [_model, _preset, _device, _runner, _dtype, _cache, _sessions, _positions, _tokens, _rounds, _soak];
 
     /// <summary>The settings, with a checkpoint of random weights where none is named; gives them to the work and removes the checkpoint afterwards.</summary>
     internal async Task<int> WithSettingsAsync(ParseResult parsed, Func<EngineSettings, Task<int>> work)
@@ -35,6 +36,7 @@ internal sealed class EngineOptionSet
                 named ?? made!.FullName,
                 named ?? $"{parsed.GetRequiredValue(_preset)} (random)",
                 parsed.GetRequiredValue(_device),
+                parsed.GetRequiredValue(_runner),
                 dtype,
                 parsed.GetValue(_cache) ?? (dtype == "int8" ? "bfloat16" : dtype),
                 parsed.GetRequiredValue(_sessions),

@@ -18,6 +18,7 @@ internal sealed class EngineProgram(EngineSettings settings, Action<EngineReport
     {
         Model = settings.Model,
         Device = settings.Device,
+        Runner = settings.Device == "cpu" ? "as the silo chooses" : settings.Runner,
         DType = settings.DType,
         KvDType = settings.KvDType,
         LibTorch = LibTorch.Describe(),
@@ -30,7 +31,7 @@ internal sealed class EngineProgram(EngineSettings settings, Action<EngineReport
         Add(_report with { Limits = MachineLimits.Measure(settings.Device, dtype) });
         (ImageGptConfig config, _) = ImageGptConfigJson.Parse(await File.ReadAllTextAsync(Path.Combine(settings.Folder, "config.json")));
         Ceilings ceilings = CeilingsOf(config, settings, _report.Limits!);
-        var loading = new Loading(settings.Folder, settings.Device, dtype, TypeOf(settings.KvDType));
+        var loading = new Loading(settings.Folder, settings.Device, settings.Runner, dtype, TypeOf(settings.KvDType));
         await MeasureEngineAsync(loading, ceilings);
         Add(_report with { Loading = loading.Measure(settings.Rounds) });
         return _report;

@@ -7,6 +7,9 @@ internal sealed record EngineReport
 
     public required string Device { get; init; }
 
+    /// <summary>Whose kernels: libtorch's or our own.</summary>
+    public required string Runner { get; init; }
+
     public required string DType { get; init; }
 
     public required string KvDType { get; init; }

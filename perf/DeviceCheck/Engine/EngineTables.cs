@@ -12,7 +12,7 @@ internal static class EngineTables
             ? $"{limits.Threads} processors, {limits.ReadBytesPerSecond / 1e9:0.0} GB/s read"
             : $"{report.Device}, {limits.ReadBytesPerSecond / 1e9:0} GB/s read, {limits.CopyBytesPerSecond / 1e9:0} GB/s copied (read and written)";
         Console.WriteLine($"Machine: {machine}, {limits.FlopsPerSecond / 1e9:0} GFLOP/s {report.DType} products (libtorch's {limits.GemmFlopsPerSecond / 1e9:0})");
-        Console.WriteLine($"Model: {report.Model} in {report.DType} on {report.Device}, KV cache in {report.KvDType}, {report.Slots} slots; {report.LibTorch}");
+        Console.WriteLine($"Model: {report.Model} in {report.DType} on {report.Device} (kernels: {report.Runner}), KV cache in {report.KvDType}, {report.Slots} slots; {report.LibTorch}");
         if (report.Loading is { } loading)
             Console.WriteLine($"Loading {loading.Bytes / 1e6:0} MB from the page cache: {loading.LoadSeconds:0.000} s, reading them {loading.ReadSeconds:0.000} s ({loading.LoadSeconds / loading.ReadSeconds:0.0} times); engine ready after {report.StartSeconds:0.0} s");
         PrintDecode(report.Decode);

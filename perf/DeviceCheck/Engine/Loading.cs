@@ -13,7 +13,7 @@ namespace IgptCluster.DeviceCheck;
 internal sealed record LoadingResult(long Bytes, double ReadSeconds, double LoadSeconds);
 
 /// <summary>Makes the runner that the silo would choose, and measures how long its weights take.</summary>
-internal sealed class Loading(string folder, string device, ScalarType dtype, ScalarType cache)
+internal sealed class Loading(string folder, string device, string runner, ScalarType dtype, ScalarType cache)
 {
     const int Buffer = 1 << 20;
     const long Reserve = 4L << 30; // of a device's memory, for what steps and products need besides
@@ -28,7 +28,7 @@ internal sealed class Loading(string folder, string device, ScalarType dtype, Sc
             Array.ForEach(files, Read);
             double read = watch.Elapsed.TotalSeconds;
             watch.Restart();
-            using IDisposable network = Network();
+            using IDisposable network = Network(slots: 1);
             if (round >= 0)
             {
                 reads.Add(read);
@@ -40,8 +40,9 @@ internal sealed class Loading(string folder, string device, ScalarType dtype, Sc
     }
 
     /// <summary>A runner with so many KV slots, or with fewer where the device's memory holds no more.</summary>
-    internal IModelRunner CreateRunner(int slots) => Network() switch
+    internal IModelRunner CreateRunner(int slots) => Network(slots) switch
     {
+        CudaModelRunner own => own,
         CpuNetwork own => new CpuModelRunner(own, new CpuRunnerOptions { Slots = slots, KeyValueType = cache }),
         ImageGpt plain => new TorchModelRunner(plain, new TorchRunnerOptions { Slots = Fitting(slots, plain) }),
         _ => throw new UnreachableException(),
@@ -57,10 +58,11 @@ internal sealed class Loading(string folder, string device, ScalarType dtype, Sc
             return (int)Math.Clamp((memory!.Memory.Free - Reserve) / TorchModelRunner.SlotBytes(network.Config, network.Dtype), 1, slots);
     }
 
-    IDisposable Network()
+    IDisposable Network(int slots)
     {
         using Checkpoint checkpoint = Checkpoint.Open(folder);
-        IDisposable network = device == "cpu" && CpuNetwork.Fits(checkpoint.Config)
+        IDisposable network = device == "cuda" && runner == "own" ? CudaModelRunner.Open(0, checkpoint, dtype, slots)
+            : device == "cpu" && CpuNetwork.Fits(checkpoint.Config)
             ? new CpuNetwork(checkpoint.Config, checkpoint.Architecture, dtype, checkpoint)
             : new ImageGpt(checkpoint.Config, checkpoint.Architecture, name => checkpoint.Load(name, ScalarType.Float32), new Device(device), dtype);
         _ = checkpoint.ComputeVersion();

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using IgptCluster.Engine;
 using IgptCluster.Model;
+using IgptCluster.Model.Cuda;
 using IgptCluster.Tests.Shared;
 using Spectre.Console;
 using static TorchSharp.torch;
@@ -8,6 +10,7 @@ namespace IgptCluster.DeviceCheck;
 
 /// <summary>How far one model in one data type is from Hugging Face's reference values, over all its cases.</summary>
 /// <param name="Model">The model's name.</param>
+/// <param name="Runner">Whose kernels: libtorch's or our own.</param>
 /// <param name="DType">Data type of weights, KV cache and results.</param>
 /// <param name="Cases">Cases compared.</param>
 /// <param name="Worst">Largest difference of any output, divided by that output's largest magnitude.</param>
@@ -15,7 +18,7 @@ namespace IgptCluster.DeviceCheck;
 /// <param name="Limit">What the data type's roundings explain.</param>
 /// <param name="GreedyTokens">Greedy choices compared.</param>
 /// <param name="GreedyOther">Those that were not the reference's although its choice was clear: its two best logits further apart than the limit explains.</param>
-internal sealed record ParityResult(string Model, string DType, int Cases, double Worst, string WorstOf, double Limit, int GreedyTokens, int GreedyOther)
+internal sealed record ParityResult(string Model, string Runner, string DType, int Cases, double Worst, string WorstOf, double Limit, int GreedyTokens, int GreedyOther)
 {
     public bool IsClose => Worst <= Limit && GreedyOther == 0;
 }
@@ -32,9 +35,12 @@ internal static class ParityProgram
         var results = new List<ParityResult>();
         foreach (string folder in Directory.GetDirectories(Path.Combine(golden, "cases")).Order(StringComparer.Ordinal))
         {
+            string model = Path.GetFileName(folder);
             foreach (ScalarType dtype in new[] { ScalarType.Float32, ScalarType.BFloat16 })
             {
-                results.Add(Compare(golden, Path.GetFileName(folder), new Device(device), dtype));
+                results.Add(Compare(golden, model, new Device(device), dtype));
+                if (device == "cuda")
+                    results.Add(CompareOwn(golden, model, dtype));
                 Results.Write(json, results);
             }
         }
@@ -43,30 +49,37 @@ internal static class ParityProgram
         return results.Count > 0 && results.TrueForAll(result => result.IsClose) ? 0 : 1;
     }
 
+    // libtorch: everything.
     static ParityResult Compare(string golden, string model, Device device, ScalarType dtype)
+    {
+        using Checkpoint checkpoint = Checkpoint.Open(Path.Combine(golden, "models", model));
+        IModelRunner Runner(int slots) => new TorchModelRunner(Network(checkpoint, device, dtype), new TorchRunnerOptions { Slots = slots });
+        return Compare(golden, (model, "libtorch", dtype), (one, tally) => one.Kind == "forward" ? Dense.Compare(one, Network(checkpoint, device, dtype), tally) : Decoding.Compare(one, Runner, tally));
+    }
+
+    // Our own kernels: what is served.
+    static ParityResult CompareOwn(string golden, string model, ScalarType dtype)
+    {
+        using Checkpoint checkpoint = Checkpoint.Open(Path.Combine(golden, "models", model));
+        return Compare(golden, (model, "own", dtype), (one, tally) => Decoding.Compare(one, slots => CudaModelRunner.Open(0, checkpoint, dtype, slots), tally));
+    }
+
+    static ParityResult Compare(string golden, (string Model, string Runner, ScalarType DType) what, Func<ParityCase, ParityTally, int> compare)
     {
         using var scope = NewDisposeScope();
         using var inference = no_grad();
-        using Checkpoint checkpoint = Checkpoint.Open(Path.Combine(golden, "models", model));
-        string folder = Path.Combine(golden, "cases", model);
+        string folder = Path.Combine(golden, "cases", what.Model);
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "cases.json")));
         var tensors = new GoldenTensors(Path.Combine(folder, "cases.safetensors"));
-        var tally = new ParityTally(dtype);
+        var tally = new ParityTally(what.DType);
         int cases = 0;
         foreach (JsonElement json in document.RootElement.GetProperty("cases").EnumerateArray())
         {
             using var step = NewDisposeScope();
-            var one = new ParityCase(json, tensors);
-            cases += one.Kind switch
-            {
-                "forward" => Dense.Compare(one, Network(checkpoint, device, dtype), tally),
-                "decode" => Decoding.CompareLogits(one, () => Network(checkpoint, device, dtype), tally),
-                "generate_greedy" => Decoding.CompareGreedy(one, () => Network(checkpoint, device, dtype), tally),
-                _ => 0,
-            };
+            cases += compare(new ParityCase(json, tensors), tally);
         }
 
-        return new ParityResult(model, $"{dtype}".ToLowerInvariant(), cases, tally.Worst, tally.WorstOf, tally.Limit, tally.GreedyTokens, tally.GreedyOther);
+        return new ParityResult(what.Model, what.Runner, $"{what.DType}".ToLowerInvariant(), cases, tally.Worst, tally.WorstOf, tally.Limit, tally.GreedyTokens, tally.GreedyOther);
     }
 
     static ImageGpt Network(Checkpoint checkpoint, Device device, ScalarType dtype) =>
@@ -74,11 +87,11 @@ internal static class ParityProgram
 
     static void Print(List<ParityResult> results, string device)
     {
-        Table table = new Table().Title($"libtorch on {device} beside Hugging Face's reference values").AddColumns("model", "dtype", "cases", "worst", "limit", "greedy", "other", "");
+        Table table = new Table().Title($"Beside Hugging Face's reference values, on {device}").AddColumns("model", "kernels", "dtype", "cases", "worst", "limit", "greedy", "other", "");
         foreach (ParityResult result in results)
         {
             table.AddRow(
-                result.Model, result.DType, $"{result.Cases}", $"{result.Worst:0.0e+0}", $"{result.Limit:0.0e+0}", $"{result.GreedyTokens}", $"{result.GreedyOther}", result.IsClose ? "close" : $"not close: {result.WorstOf}");
+                result.Model, result.Runner, result.DType, $"{result.Cases}", $"{result.Worst:0.0e+0}", $"{result.Limit:0.0e+0}", $"{result.GreedyTokens}", $"{result.GreedyOther}", result.IsClose ? "close" : $"not close: {result.WorstOf}");
         }
 
         AnsiConsole.Write(table);

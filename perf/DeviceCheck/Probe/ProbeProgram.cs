@@ -81,14 +81,13 @@ internal static class ProbeProgram
         Console.WriteLine($"{result.Device}, compute capability {result.ComputeCapability}, {result.Multiprocessors} multiprocessors, CUDA {result.Driver}, {free / 1e9:0.0} of {total / 1e9:0.0} GB free");
 
         long start = Stopwatch.GetTimestamp();
-        using var module = new CudaModule(Ptx());
+        device.Load(Ptx());
         Tell(result = result with { CompileMs = Stopwatch.GetElapsedTime(start).TotalMilliseconds }, $"PTX compiled in {Stopwatch.GetElapsedTime(start).TotalMilliseconds:0.0} ms");
-        using var stream = new CudaStream();
-        using var timer = new CudaTimer(stream);
+        using var timer = new CudaTimer(device.Stream);
         int blocks = device.MultiprocessorCount * 4;
-        Tell(result = result with { CopyGBPerSecond = Copy(module.Kernel("probe_copy"), stream, timer, blocks) / 1e9 }, $"copy of {CopyBytes / 1e9:0.0} GB: {result.CopyGBPerSecond:0} GB/s read and written");
-        Tell(result = result with { ProductGFlopPerSecond = Multiply(module.Kernel("probe_product"), stream, timer, blocks) / 1e9 }, $"mma.sync bf16: {result.ProductGFlopPerSecond:0} GFLOP/s");
-        (double launch, double node) = Count(module.Kernel("probe_count"), stream, timer);
+        Tell(result = result with { CopyGBPerSecond = Copy(device, timer, blocks) / 1e9 }, $"copy of {CopyBytes / 1e9:0.0} GB: {result.CopyGBPerSecond:0} GB/s read and written");
+        Tell(result = result with { ProductGFlopPerSecond = Multiply(device, timer, blocks) / 1e9 }, $"mma.sync bf16: {result.ProductGFlopPerSecond:0} GFLOP/s");
+        (double launch, double node) = Count(device, timer);
         Tell(result with { LaunchUs = launch, GraphNodes = Nodes, GraphReplays = Replays, GraphNodeUs = node }, $"launch on a stream: {launch:0.00} µs; node of a graph of {Nodes}, replayed {Replays} times: {node:0.000} µs");
 
         void Tell(ProbeResult now, string line)
@@ -99,10 +98,10 @@ internal static class ProbeProgram
     }
 
     // Bytes read and written per second.
-    static double Copy(CudaKernel kernel, CudaStream stream, CudaTimer timer, int blocks)
+    static double Copy(CudaDevice device, CudaTimer timer, int blocks)
     {
-        using CudaMemory source = CudaDevice.Allocate(CopyBytes);
-        using CudaMemory target = CudaDevice.Allocate(CopyBytes);
+        using CudaMemory source = new(device, CopyBytes);
+        using CudaMemory target = new(device, CopyBytes);
         uint[] numbers = new uint[16 << 20];
         for (int i = 0; i < numbers.Length; i++)
             numbers[i] = (uint)i * 2654435761;
@@ -115,8 +114,8 @@ internal static class ProbeProgram
             source.Upload<uint>(numbers, at);
         }
 
-        target.Fill(0xAA);
-        double seconds = Median(timer, () => kernel.Launch(stream, blocks, Threads, source.Address, target.Address, CopyBytes / 16));
+        CudaKernel kernel = device.Kernel("probe_copy");
+        double seconds = Median(timer, () => device.Launch(kernel, new CudaGrid(blocks, 1, 1, Threads), source.Address, target.Address, CopyBytes / 16));
         uint[] copied = new uint[numbers.Length];
         for (long at = 0; at < CopyBytes; at += part)
         {
@@ -129,20 +128,20 @@ internal static class ProbeProgram
     }
 
     // FLOP per second.
-    static double Multiply(CudaKernel kernel, CudaStream stream, CudaTimer timer, int blocks)
+    static double Multiply(CudaDevice device, CudaTimer timer, int blocks)
     {
         const int repeats = 1 << 15; // 8 · repeats · 16 stays below 2²⁴: every sum is exact in float32
         const int tile = 16 * 8;
         float[] left = [.. Enumerable.Range(0, 16 * 16).Select(i => (float)((i * 7 % 3) - 1))]; // by rows
         float[] right = [.. Enumerable.Range(0, 16 * 8).Select(i => (float)((i * 5 % 3) - 1))]; // by columns
         int warps = blocks * Threads / 32;
-        using CudaMemory a = CudaDevice.Allocate(left.Length * sizeof(ushort));
-        using CudaMemory b = CudaDevice.Allocate(right.Length * sizeof(ushort));
-        using CudaMemory results = CudaDevice.Allocate((long)warps * tile * sizeof(float));
+        using CudaMemory a = new(device, left.Length * sizeof(ushort));
+        using CudaMemory b = new(device, right.Length * sizeof(ushort));
+        using CudaMemory results = new(device, (long)warps * tile * sizeof(float));
         a.Upload<ushort>(Array.ConvertAll(left, Brain16.Narrow));
         b.Upload<ushort>(Array.ConvertAll(right, Brain16.Narrow));
-        results.Fill(0xFF);
-        double seconds = Median(timer, () => kernel.Launch(stream, blocks, Threads, a.Address, b.Address, results.Address, repeats));
+        CudaKernel kernel = device.Kernel("probe_product");
+        double seconds = Median(timer, () => device.Launch(kernel, new CudaGrid(blocks, 1, 1, Threads), a.Address, b.Address, results.Address, repeats));
         float[] actual = new float[warps * tile];
         results.Download<float>(actual);
         for (int i = 0; i < actual.Length; i++)
@@ -156,24 +155,25 @@ internal static class ProbeProgram
     }
 
     // µs of a launch on a stream, and of a node of a graph.
-    static (double Launch, double Node) Count(CudaKernel kernel, CudaStream stream, CudaTimer timer)
+    static (double Launch, double Node) Count(CudaDevice device, CudaTimer timer)
     {
-        using CudaMemory counter = CudaDevice.Allocate(sizeof(uint));
-        counter.Fill(0);
+        using CudaMemory counter = new(device, sizeof(uint));
+        counter.Upload<uint>([0]);
+        CudaKernel kernel = device.Kernel("probe_count");
         void Queue(int count)
         {
             for (int i = 0; i < count; i++)
-                kernel.Launch(stream, 1, 32, counter.Address);
+                device.Launch(kernel, new CudaGrid(1, 1, 1, 32), counter.Address);
         }
 
         Queue(Launches); // to warm up
         double launch = timer.Measure(() => Queue(Launches)).TotalMicroseconds / Launches;
-        using CudaGraph graph = stream.Capture(() => Queue(Nodes));
-        graph.Launch(stream); // to warm up
+        using CudaGraph graph = device.Stream.Capture(() => Queue(Nodes));
+        graph.Launch(device.Stream); // to warm up
         double node = timer.Measure(() =>
         {
             for (int i = 0; i < Replays; i++)
-                graph.Launch(stream);
+                graph.Launch(device.Stream);
         }).TotalMicroseconds / Replays / Nodes;
         uint[] counted = new uint[1];
         counter.Download<uint>(counted);

@@ -4,7 +4,7 @@
 // Copies count × 16 bytes.
 KERNEL void probe_copy(const u32x4 *source, u32x4 *target, u64 count) {
   const u64 stride = (u64)block_size() * block_count();
-  u64 i = (u64)block_index() * block_size() + thread_index();
+  u64 i = (u64)block_x() * block_size() + thread_index();
   for (; i + 3 * stride < count; i += 4 * stride) {
     const u32x4 a = source[i], b = source[i + stride], c = source[i + 2 * stride], d = source[i + 3 * stride];
     target[i] = a;
@@ -33,7 +33,7 @@ KERNEL void probe_product(const u32 *a, const u32 *b, float *result, u32 repeats
 #pragma unroll
     for (int j = 0; j < 4; j++)
       total[j] += sums[i][j];
-  float *tile = result + (u64)(block_index() * (block_size() / 32) + thread_index() / 32) * 128;
+  float *tile = result + (u64)(block_x() * (block_size() / 32) + thread_index() / 32) * 128;
   tile[group * 8 + pair * 2] = total[0];
   tile[group * 8 + pair * 2 + 1] = total[1];
   tile[(group + 8) * 8 + pair * 2] = total[2];
@@ -42,6 +42,6 @@ KERNEL void probe_product(const u32 *a, const u32 *b, float *result, u32 repeats
 
 // Adds one: so that a graph's nodes can be counted afterwards.
 KERNEL void probe_count(u32 *counter) {
-  if (block_index() == 0 && thread_index() == 0)
+  if (block_x() == 0 && thread_index() == 0)
     *counter += 1;
 }

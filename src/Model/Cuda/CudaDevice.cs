@@ -5,10 +5,10 @@ using static IgptCluster.Model.Cuda.CudaDriver;
 namespace IgptCluster.Model.Cuda;
 
 /// <summary>
-/// A CUDA device and its primary context, which libtorch shares where it runs too. Opened, used and disposed on one thread: the context is that
-/// thread's. Memory, modules, streams and events must be disposed before it.
+/// A CUDA device through its driver: the primary context, which libtorch shares where it runs too, and a stream of its own. Opened, used and disposed on
+/// one thread: the context is that thread's. Memory, graphs and timers must be disposed before it.
 /// </summary>
-internal sealed unsafe class CudaDevice : IDisposable
+internal sealed unsafe class CudaDevice : ICudaDevice
 {
     const int MultiprocessorCountAttribute = 16; // CUdevice_attribute
     const int MajorAttribute = 75;
@@ -16,15 +16,20 @@ internal sealed unsafe class CudaDevice : IDisposable
     const int NameBytes = 256;
 
     readonly int _device;
+    readonly List<CudaModule> _modules = [];
 
     CudaDevice(int device)
     {
         _device = device;
         Check(cuDevicePrimaryCtxRetain(out nint context, device), nameof(cuDevicePrimaryCtxRetain));
         Check(cuCtxSetCurrent(context), nameof(cuCtxSetCurrent));
+        Stream = new CudaStream();
     }
 
-    /// <summary>The device's name, "NVIDIA H200".</summary>
+    /// <summary>Where its work is queued.</summary>
+    public CudaStream Stream { get; }
+
+    /// <inheritdoc/>
     public string Name
     {
         get
@@ -51,7 +56,7 @@ internal sealed unsafe class CudaDevice : IDisposable
         }
     }
 
-    /// <summary>Device memory in bytes: what is free now, and all of it.</summary>
+    /// <inheritdoc/>
     public (long Free, long Total) Memory
     {
         get
@@ -89,13 +94,72 @@ internal sealed unsafe class CudaDevice : IDisposable
         return true;
     }
 
-    /// <summary>Device memory that the caller disposes.</summary>
-    /// <param name="bytes">At least 1.</param>
-    /// <exception cref="CudaException">There is not so much left.</exception>
-    public static CudaMemory Allocate(long bytes) => new(bytes);
+    /// <summary>Compiles kernels.</summary>
+    /// <param name="ptx">The PTX text.</param>
+    /// <exception cref="CudaException">It does not compile: with the driver's log.</exception>
+    public void Load(string ptx) => _modules.Add(new CudaModule(ptx));
 
     /// <inheritdoc/>
-    public void Dispose() => _ = cuDevicePrimaryCtxRelease_v2(_device);
+    public ulong Allocate(long bytes)
+    {
+        Check(cuMemAlloc_v2(out ulong address, (nuint)bytes), $"{nameof(cuMemAlloc_v2)} of {bytes} bytes");
+        return address;
+    }
+
+    /// <inheritdoc/>
+    public void Free(ulong address) => _ = cuMemFree_v2(address);
+
+    /// <inheritdoc/>
+    public void Upload(ulong target, ReadOnlySpan<byte> source)
+    {
+        // From memory that is not pinned: the driver has copied the source when the call returns.
+        fixed (byte* from = source)
+            Check(cuMemcpyHtoDAsync_v2(target, from, (nuint)source.Length, Stream.Handle), nameof(cuMemcpyHtoDAsync_v2));
+    }
+
+    /// <inheritdoc/>
+    public void Download(Span<byte> target, ulong source)
+    {
+        fixed (byte* to = target)
+        {
+            Check(cuMemcpyDtoHAsync_v2(to, source, (nuint)target.Length, Stream.Handle), nameof(cuMemcpyDtoHAsync_v2));
+            Stream.Synchronize();
+        }
+    }
+
+    /// <inheritdoc/>
+    public CudaKernel Kernel(string name)
+    {
+        foreach (CudaModule module in _modules)
+        {
+            if (module.TryFind(name, out CudaKernel kernel))
+                return kernel;
+        }
+
+        throw new CudaException($"there is no kernel '{name}' in what was loaded", 0);
+    }
+
+    /// <inheritdoc/>
+    public void Launch(CudaKernel kernel, CudaGrid grid, params ReadOnlySpan<ulong> parameters)
+    {
+        fixed (ulong* values = parameters)
+        {
+            void** addresses = stackalloc void*[parameters.Length];
+            for (int i = 0; i < parameters.Length; i++)
+                addresses[i] = values + i;
+            int result = cuLaunchKernel(kernel.Handle, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)grid.Threads, 1, 1, 0, Stream.Handle, addresses, null);
+            if (result != 0)
+                Check(result, $"{nameof(cuLaunchKernel)}({kernel.Name})");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _modules.ForEach(module => module.Dispose());
+        Stream.Dispose();
+        _ = cuDevicePrimaryCtxRelease_v2(_device);
+    }
 
     int Attribute(int attribute)
     {

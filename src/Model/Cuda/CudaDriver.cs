@@ -73,13 +73,10 @@ internal static unsafe partial class CudaDriver
     internal static partial int cuMemFree_v2(ulong address);
 
     [LibraryImport(Library)]
-    internal static partial int cuMemcpyHtoD_v2(ulong target, void* source, nuint bytes);
+    internal static partial int cuMemcpyHtoDAsync_v2(ulong target, void* source, nuint bytes, nint stream);
 
     [LibraryImport(Library)]
-    internal static partial int cuMemcpyDtoH_v2(void* target, ulong source, nuint bytes);
-
-    [LibraryImport(Library)]
-    internal static partial int cuMemsetD8_v2(ulong target, byte value, nuint bytes);
+    internal static partial int cuMemcpyDtoHAsync_v2(void* target, ulong source, nuint bytes, nint stream);
 
     [LibraryImport(Library)]
     internal static partial int cuModuleLoadDataEx(out nint module, void* image, uint optionCount, int* options, nint* values);

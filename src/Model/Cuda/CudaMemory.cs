@@ -1,19 +1,20 @@
-using System.Runtime.CompilerServices;
-using static IgptCluster.Model.Cuda.CudaDriver;
+using System.Runtime.InteropServices;
 
 namespace IgptCluster.Model.Cuda;
 
 /// <summary>A block of device memory; freed when disposed. Its device's thread.</summary>
-internal sealed unsafe class CudaMemory : IDisposable
+internal sealed class CudaMemory : IDisposable
 {
+    readonly ICudaDevice _device;
+
     /// <summary>Allocates; what it holds is undefined.</summary>
+    /// <param name="device">The device, which must outlive it.</param>
     /// <param name="bytes">At least 1.</param>
     /// <exception cref="CudaException">There is not so much left.</exception>
-    public CudaMemory(long bytes)
+    public CudaMemory(ICudaDevice device, long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(bytes, 1);
-        Check(cuMemAlloc_v2(out ulong address, (nuint)bytes), nameof(cuMemAlloc_v2));
-        (Address, Bytes) = (address, bytes);
+        (_device, Address, Bytes) = (device, device.Allocate(bytes), bytes);
     }
 
     /// <summary>Where it begins, on the device.</summary>
@@ -22,41 +23,28 @@ internal sealed unsafe class CudaMemory : IDisposable
     /// <summary>Its size.</summary>
     public long Bytes { get; }
 
-    /// <summary>Sets all bytes and waits.</summary>
-    public void Fill(byte value)
-    {
-        Check(cuMemsetD8_v2(Address, value, (nuint)Bytes), nameof(cuMemsetD8_v2));
-        Settle();
-    }
-
-    /// <summary>Copies values from the host and waits.</summary>
+    /// <summary>Copies values from the host.</summary>
     /// <param name="source">Where from.</param>
     /// <param name="offset">First byte to write.</param>
     public void Upload<T>(ReadOnlySpan<T> source, long offset = 0)
         where T : unmanaged
     {
-        long bytes = (long)source.Length * Unsafe.SizeOf<T>();
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + bytes, Bytes);
-        fixed (T* from = source)
-            Check(cuMemcpyHtoD_v2(Address + (ulong)offset, from, (nuint)bytes), nameof(cuMemcpyHtoD_v2));
-        Settle();
+        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(source);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + bytes.Length, Bytes);
+        _device.Upload(Address + (ulong)offset, bytes);
     }
 
-    /// <summary>Copies values to the host and waits; what other streams still write must be waited for before.</summary>
+    /// <summary>Copies values to the host, after all that was queued.</summary>
     /// <param name="target">Where to.</param>
     /// <param name="offset">First byte to copy.</param>
     public void Download<T>(Span<T> target, long offset = 0)
         where T : unmanaged
     {
-        long bytes = (long)target.Length * Unsafe.SizeOf<T>();
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + bytes, Bytes);
-        fixed (T* to = target)
-            Check(cuMemcpyDtoH_v2(to, Address + (ulong)offset, (nuint)bytes), nameof(cuMemcpyDtoH_v2));
+        Span<byte> bytes = MemoryMarshal.AsBytes(target);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + bytes.Length, Bytes);
+        _device.Download(bytes, Address + (ulong)offset);
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _ = cuMemFree_v2(Address);
-
-    // Both go by the default stream and may return before they are done; our streams do not wait for that one.
-    static void Settle() => Check(cuStreamSynchronize(0), nameof(cuStreamSynchronize));
+    public void Dispose() => _device.Free(Address);
 }

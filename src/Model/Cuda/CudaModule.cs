@@ -9,6 +9,7 @@ internal sealed unsafe class CudaModule : IDisposable
     const int ErrorLog = 5; // CUjit_option
     const int ErrorLogBytes = 6;
     const int LogBytes = 8192;
+    const int NotFound = 500; // CUDA_ERROR_NOT_FOUND
 
     readonly nint _module;
 
@@ -34,11 +35,15 @@ internal sealed unsafe class CudaModule : IDisposable
     }
 
     /// <summary>One of its kernels.</summary>
-    /// <exception cref="CudaException">It has none of that name.</exception>
-    public CudaKernel Kernel(string name)
+    /// <returns>False where it has none of that name.</returns>
+    public bool TryFind(string name, out CudaKernel kernel)
     {
-        Check(cuModuleGetFunction(out nint function, _module, name), $"{nameof(cuModuleGetFunction)}({name})");
-        return new CudaKernel(function, name);
+        int result = cuModuleGetFunction(out nint function, _module, name);
+        kernel = new CudaKernel(function, name);
+        if (result == NotFound)
+            return false;
+        Check(result, $"{nameof(cuModuleGetFunction)}({name})");
+        return true;
     }
 
     /// <inheritdoc/>

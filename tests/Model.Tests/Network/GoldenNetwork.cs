@@ -1,5 +1,7 @@
 using System.Text.Json;
 using IgptCluster.Engine;
+using IgptCluster.Model.Cuda;
+using IgptCluster.Model.Tests.Cuda;
 using IgptCluster.Tests.Shared;
 using static TorchSharp.torch;
 
@@ -24,7 +26,10 @@ static class GoldenNetwork
         Func<ImageGptConfig, ImageGptConfig>? change = null,
         Func<string, Tensor, Tensor>? replace = null) => LoadFolder(Path.Combine(GoldenSet.Bundled, "models", model), dtype, change, replace);
 
-    /// <summary>Every runner that can serve a checkpoint of the golden set here, one after the other: the plain one, and the processors' own where it fits.</summary>
+    /// <summary>
+    /// Every runner that can serve a checkpoint of the golden set here, one after the other: the plain one, the processors' own where it fits, and CUDA's, its kernels
+    /// on a processor, where there is a compiler for them.
+    /// </summary>
     public static IEnumerable<IModelRunner> Runners(string model, int slots) => RunnersOf(GoldenSet.PathOf("models", model), slots);
 
     /// <summary>The same of the set that lies with the tests.</summary>
@@ -38,6 +43,12 @@ static class GoldenNetwork
         {
             var network = new CpuNetwork(checkpoint.Config, checkpoint.Architecture, ScalarType.Float32, checkpoint);
             yield return new CpuModelRunner(network, new CpuRunnerOptions { Slots = slots, KeyValueType = ScalarType.Float32 });
+        }
+
+        if (HostDevice.WhyNot.Length == 0)
+        {
+            using var device = new HostDevice();
+            yield return new CudaModelRunner(device, new CudaNetwork(device, checkpoint.Config, checkpoint.Architecture, ScalarType.Float32, checkpoint), slots);
         }
     }
 

@@ -1,0 +1,107 @@
+using System.Runtime.InteropServices;
+using IgptCluster.Engine;
+
+namespace IgptCluster.Model.Cuda;
+
+/// <summary>A step's tables: which token each row is, and which rows are asked for what. Host memory, reused by every step.</summary>
+internal sealed class CudaStep(CudaLayout layout)
+{
+    readonly List<(int Layer, int Chunk, int Wanted)> _sums = [];
+    uint[] _table = [];
+    double[] _before = [];
+
+    /// <summary>The chunks, in the plan's order.</summary>
+    internal IReadOnlyList<SequenceChunk> Chunks { get; private set; } = [];
+
+    /// <summary>Tokens of the step.</summary>
+    internal int Rows { get; private set; }
+
+    /// <summary>Rows whose logits are computed.</summary>
+    internal int LogitRows { get; private set; }
+
+    /// <summary>Whether any log-probability is wanted.</summary>
+    internal bool HasTargets { get; private set; }
+
+    /// <summary>Sums of hidden states, by ascending layer.</summary>
+    internal IReadOnlyList<(int Layer, int Chunk, int Wanted)> Sums => _sums;
+
+    /// <summary>All tables, one behind the other: tokens, positions, slots [rows]; rows of logits, targets [logit rows]; first row and rows of each sum.</summary>
+    internal ReadOnlySpan<uint> Table => _table.AsSpan(0, (3 * Rows) + (2 * LogitRows) + (2 * _sums.Count));
+
+    /// <summary>What each sum begins with, float64 [sums, E].</summary>
+    internal ReadOnlySpan<double> Before => _before.AsSpan(0, _sums.Count * layout.Config.EmbeddingSize);
+
+    /// <summary>Longest sequence of the step, in tokens.</summary>
+    internal int Longest { get; private set; }
+
+    internal static int LogitRowsOf(SequenceChunk chunk) => chunk.Targets.IsEmpty ? (chunk.WantsLogits ? 1 : 0) : chunk.Tokens.Length;
+
+    /// <summary>Takes a step.</summary>
+    internal void Take(IReadOnlyList<SequenceChunk> chunks)
+    {
+        (Chunks, Rows, LogitRows, Longest, HasTargets) = (chunks, 0, 0, 0, false);
+        _sums.Clear();
+        for (int index = 0; index < chunks.Count; index++)
+        {
+            SequenceChunk chunk = chunks[index];
+            (Rows, LogitRows) = (Rows + chunk.Tokens.Length, LogitRows + LogitRowsOf(chunk));
+            Longest = Math.Max(Longest, chunk.Start + chunk.Tokens.Length);
+            HasTargets |= !chunk.Targets.IsEmpty;
+            for (int wanted = 0; wanted < chunk.PooledLayers.Count; wanted++)
+                _sums.Add((chunk.PooledLayers[wanted], index, wanted));
+        }
+
+        if (_sums.Count > 0)
+            _sums.Sort();
+        int size = (3 * Rows) + (2 * LogitRows) + (2 * _sums.Count);
+        if (_table.Length < size)
+            _table = new uint[size];
+        FillRows();
+        FillSums();
+    }
+
+    void FillRows()
+    {
+        Span<uint> tokens = _table.AsSpan(0, Rows);
+        Span<uint> positions = _table.AsSpan(Rows, Rows);
+        Span<uint> slots = _table.AsSpan(2 * Rows, Rows);
+        Span<uint> logits = _table.AsSpan(3 * Rows, LogitRows);
+        Span<uint> targets = _table.AsSpan((3 * Rows) + LogitRows, LogitRows);
+        (int row, int logit) = (0, 0);
+        for (int index = 0; index < Chunks.Count; index++)
+        {
+            SequenceChunk chunk = Chunks[index];
+            MemoryMarshal.Cast<int, uint>(chunk.Tokens.Span).CopyTo(tokens[row..]);
+            int end = row + chunk.Tokens.Length;
+            for (int asked = end - LogitRowsOf(chunk); asked < end; asked++, logit++)
+            {
+                logits[logit] = (uint)asked;
+                targets[logit] = chunk.Targets.IsEmpty ? 0 : (uint)chunk.Targets.Span[asked - row];
+            }
+
+            for (int token = 0; token < chunk.Tokens.Length; token++, row++)
+                (positions[row], slots[row]) = ((uint)(chunk.Start + token), (uint)chunk.Slot);
+        }
+    }
+
+    void FillSums()
+    {
+        int width = layout.Config.EmbeddingSize;
+        if (_before.Length < _sums.Count * width)
+            _before = new double[_sums.Count * width];
+        Span<uint> runs = _table.AsSpan((3 * Rows) + (2 * LogitRows));
+        for (int sum = 0; sum < _sums.Count; sum++)
+        {
+            (_, int index, int wanted) = _sums[sum];
+            int first = 0;
+            for (int before = 0; before < index; before++)
+                first += Chunks[before].Tokens.Length;
+            (runs[2 * sum], runs[(2 * sum) + 1]) = ((uint)first, (uint)Chunks[index].Tokens.Length);
+            Span<double> own = _before.AsSpan(sum * width, width);
+            if (Chunks[index].PooledBefore.IsEmpty)
+                own.Clear();
+            else
+                Chunks[index].PooledBefore.Span.Slice(wanted * width, width).CopyTo(own);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+using IgptCluster.Engine;
+using IgptCluster.Model.Cuda;
+using IgptCluster.Model.Tests.Network;
+using IgptCluster.Tests.Shared;
+using static IgptCluster.Model.Tests.Network.RunnerFeeding;
+using static TorchSharp.torch;
+
+namespace IgptCluster.Model.Tests.Cuda;
+
+/// <summary>The runner on CUDA with its kernels on a processor; parity in float32 is tested with the other runners, in <see cref="RunnerTests"/>.</summary>
+public sealed class CudaRunnerTests
+{
+    const float Bf16Tolerance = 2e-2f;
+
+    public static TheoryData<string, string> Decodes => GoldenNetwork.Cases("decode");
+
+    public static TheoryData<string, string> Greedies => GoldenNetwork.Cases("generate_greedy");
+
+    [Theory]
+    [MemberData(nameof(Decodes))]
+    public void Execute_Decoding_GivesHuggingFacesLogits(string model, string name)
+    {
+        SkipWithoutShim();
+        var golden = new GoldenCase(model, name);
+        Assert.SkipWhen(golden.HasInput("attention_mask") || golden.HasInput("position_ids") || !golden.HasOutput("logits"), "serving has no padding, and this model may have no head");
+        (int rows, int width) = ((int)golden.Shape("logits")[0], (int)golden.Shape("logits")[2]);
+        int stored = golden.Json.GetProperty("stored_from_position").GetInt32();
+        float[] expected = golden.Expected("logits").flatten().data<float>().ToArray();
+        int[][] tokens = [.. golden.Integers("inputs", "input_ids").Select(id => (int)id).Chunk(golden.Integers("inputs", "input_ids").Length / rows)];
+        foreach ((ScalarType dtype, float tolerance) in new[] { (ScalarType.Float32, 1e-4f), (ScalarType.BFloat16, Bf16Tolerance) })
+        {
+            using var device = new HostDevice();
+            using CudaModelRunner runner = Load(device, GoldenSet.PathOf("models", model), dtype, rows);
+            int start = 0;
+            foreach (int length in (int[])[golden.Json.GetProperty("prefill").GetInt32(), .. golden.Json.GetProperty("chunks").EnumerateArray().Select(chunk => chunk.GetInt32())])
+            {
+                IReadOnlyList<ChunkOutput> outputs = runner.Run([.. tokens.Select((row, slot) => Chunk(slot, start, row[start..(start + length)]))]);
+                start += length;
+                int positions = expected.Length / rows / width;
+                for (int row = 0; row < rows; row++)
+                    AssertClose(expected.AsSpan(((row * positions) + start - 1 - stored) * width, width), outputs[row].Logits.Span, $"{model}/{name} {dtype} row {row} at {start - 1}", tolerance);
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Greedies))]
+    public void Execute_GreedyInBrainFloat_AgreesWithHuggingFace(string model, string name)
+    {
+        SkipWithoutShim();
+        var golden = new GoldenCase(model, name);
+        (int rows, int length) = ((int)golden.Shape("sequences")[0], (int)golden.Shape("sequences")[1]);
+        int[][] expected = [.. golden.Integers("outputs", "sequences").Select(id => (int)id).Chunk(length)];
+        int prompt = golden.Integers("inputs", "input_ids").Length / rows;
+        float[] margins = golden.Expected("margins").flatten().data<float>().ToArray();
+        using var device = new HostDevice();
+        using CudaModelRunner runner = Load(device, GoldenSet.PathOf("models", model), ScalarType.BFloat16, rows);
+        (int start, int other) = (0, 0);
+        for (int end = prompt; end < length; end++)
+        {
+            IReadOnlyList<ChunkOutput> outputs = runner.Run([.. expected.Select((row, slot) => Chunk(slot, start, row[start..end]))]);
+            for (int row = 0; row < rows; row++)
+            {
+                // Where the two best are closer than the roundings of the type, either is right.
+                bool isClear = margins[(row * (length - prompt)) + end - prompt] > Bf16Tolerance * outputs[row].Logits.Span.ToArray().Max(Math.Abs);
+                other += isClear && outputs[row].Greedy() != expected[row][end] ? 1 : 0;
+            }
+
+            start = end;
+        }
+
+        Assert.Equal(0, other);
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void Execute_RaggedBatches_GiveEachSequenceItsBitsAlone(ScalarType dtype)
+    {
+        SkipWithoutShim();
+        const string Model = "base-513";
+        using var device = new HostDevice();
+        using CudaModelRunner runner = Load(device, Path.Combine(GoldenSet.Bundled, "models", Model), dtype, 65);
+        int[][] prompts = [.. Enumerable.Range(0, 64).Select(row => Tokens(row, row == 23 ? 300 : 1 + (row * 37 % 60), 513))]; // one goes beyond a run of keys
+        uint[][] alone = [.. prompts.Select(prompt => Bits(runner.Run(Chunk(64, 0, prompt))[0]))];
+        foreach (int count in new[] { 2, 7, 16, 17, 33, 64 })
+        {
+            IReadOnlyList<ChunkOutput> outputs = runner.Run([.. prompts[..count].Select((prompt, slot) => Chunk(slot, 0, prompt))]);
+            for (int row = 0; row < count; row++)
+                Assert.Equal(alone[row], Bits(outputs[row]));
+        }
+
+        // The same behind a cache that was filled in pieces.
+        for (int row = 0; row < 8; row++)
+        {
+            int[] prompt = prompts[row + 20];
+            runner.Run(Chunk(row, 0, prompt[..(prompt.Length / 3)]));
+            runner.Run([Chunk(row, prompt.Length / 3, prompt[(prompt.Length / 3)..^1]), Chunk(64, 0, prompts[row])]);
+            Assert.Equal(alone[row + 20], Bits(runner.Run(Chunk(row, prompt.Length - 1, prompt[^1]))[0]));
+        }
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void Execute_WhatWasThereBefore_ReachesNoResult(ScalarType dtype)
+    {
+        // Memory that was never written is not a number on the shim: one that got into a result would show.
+        SkipWithoutShim();
+        using var device = new HostDevice();
+        using CudaModelRunner runner = Load(device, Path.Combine(GoldenSet.Bundled, "models", "sharded-65"), dtype, 2);
+        ChunkOutput output = runner.Run(Chunk(1, 0, Tokens(1, 3, 65)) with { PooledLayers = [0, 5], Targets = new[] { 1, 2, 3 } })[0];
+        Assert.All(output.Logits.ToArray(), logit => Assert.True(float.IsFinite(logit)));
+        Assert.All(output.LogProbabilities.ToArray(), one => Assert.True(float.IsFinite(one)));
+        Assert.All(output.PooledSums.ToArray(), sum => Assert.True(double.IsFinite(sum)));
+    }
+
+    static void SkipWithoutShim() => Assert.SkipWhen(HostDevice.WhyNot.Length > 0, HostDevice.WhyNot);
+
+    static uint[] Bits(ChunkOutput output) => [.. output.Logits.ToArray().Select(BitConverter.SingleToUInt32Bits)];
+
+    static CudaModelRunner Load(HostDevice device, string folder, ScalarType dtype, int slots)
+    {
+        using Checkpoint checkpoint = Checkpoint.Open(folder);
+        return new CudaModelRunner(device, new CudaNetwork(device, checkpoint.Config, checkpoint.Architecture, dtype, checkpoint), slots);
+    }
+}
