@@ -3,7 +3,7 @@
 # build brought along, and then once more with a libtorch that is not there: every part must be reached, and told, all the same.
 #   eng/gpu/try-check.sh [FOLDER]    keeps archive and results there
 set -euo pipefail
-export LC_ALL=C
+export LC_ALL=C IGPT_CHECK_PATIENCE=20 # what it shows must not depend on how busy the machine is
 cd "$(dirname "$0")/../.."
 libtorch=$PWD/artifacts/bin/DeviceCheck/release
 [ -f "$libtorch/libtorch_cpu.so" ] || { echo "build first: dotnet build -c Release" >&2; exit 2; }
