@@ -20,6 +20,13 @@ public sealed class ClusterOptions : IValidatableObject
     [Range(0, 65535)]
     public int ClientPort { get; set; }
 
+    /// <summary>
+    /// TCP port at which other members see whether this process is there: they keep a connection open, and notice at once when the process has ended. Without it Orleans' probes notice after
+    /// more than a second. 0 … 65535, default 0: a free one.
+    /// </summary>
+    [Range(0, 65535)]
+    public int PresencePort { get; set; }
+
     /// <summary>Silo port of the silo that keeps the membership; absent: this one does. Nothing where the membership is in a store.</summary>
     [Range(1, 65535)]
     public int? PrimaryPort { get; set; }

@@ -1,13 +1,20 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
+using IgptCluster.Hosting.Presence;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Orleans.Configuration;
+using Orleans.Runtime.MembershipService.SiloMetadata;
 
 namespace IgptCluster.Hosting;
 
 /// <summary>Clustering from configuration.</summary>
 public static class ClusteringExtensions
 {
+    /// <summary>Where a member's presence port is, in its silo metadata, as IP address and port.</summary>
+    const string PresenceKey = "igpt.presence";
+
     /// <summary>The silo's name: as configured, else machine and port.</summary>
     /// <param name="cluster">Clustering options.</param>
     public static string SiloName(this ClusterOptions cluster) => cluster.Name.Length > 0
@@ -35,6 +42,7 @@ public static class ClusteringExtensions
         }
 
         silo.Configure<SiloOptions>(options => options.SiloName = cluster.SiloName());
+        UsePresence(silo, cluster, store is null ? IPAddress.Loopback : IPAddress.Parse(cluster.Address));
 
         // The usual directory ends healthy streams when another silo dies (those whose row that one held), and this one's lease makes what died wait for 30 s.
         // Without a lease two activations of a session may overlap for a moment: the store's version of its record stops the older.
@@ -56,5 +64,17 @@ public static class ClusteringExtensions
             options.NumVotesForDeathDeclaration = 2;
         });
         return silo;
+    }
+
+    static IPEndPoint? PresenceOf(IServiceProvider services, SiloAddress member) =>
+        services.GetRequiredService<ISiloMetadataCache>().GetSiloMetadata(member).Metadata.TryGetValue(PresenceKey, out string? text) && IPEndPoint.TryParse(text, out IPEndPoint? endpoint) ? endpoint : null;
+
+    /// <summary>Members see at once when the process of another one has ended.</summary>
+    static void UsePresence(ISiloBuilder silo, ClusterOptions cluster, IPAddress address)
+    {
+        PresenceListener listener = PresenceListener.Open(IPAddress.IsLoopback(address) ? address : address.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, cluster.PresencePort);
+        silo.UseSiloMetadata(new Dictionary<string, string> { [PresenceKey] = new IPEndPoint(address, listener.Port).ToString() });
+        silo.Services.AddSingleton(_ => listener);
+        silo.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<PresenceWatch>(services, (SiloAddress member) => PresenceOf(services, member)));
     }
 }

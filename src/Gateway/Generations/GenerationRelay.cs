@@ -16,7 +16,7 @@ internal sealed class GenerationRelay(IGrainFactory grains, SiloDrain drain, Tim
 {
     // How long a session may take to be found elsewhere.
     static readonly TimeSpan LossLimit = TimeSpan.FromSeconds(60);
-    static readonly TimeSpan LossInterval = TimeSpan.FromMilliseconds(250);
+    static readonly TimeSpan LossInterval = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan LeavingRetry = TimeSpan.FromSeconds(1);
 
     /// <summary>Streams sessions to their end.</summary>

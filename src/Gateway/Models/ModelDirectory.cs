@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using IgptCluster.Contracts;
+using IgptCluster.Gateway.Errors;
 using IgptCluster.Grains.Placement;
 using IgptCluster.Grains.Replicas;
 using IgptCluster.Imaging;
@@ -31,7 +32,7 @@ internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, 
             return served;
         }
 
-        ModelDescription description = await grains.GetGrain<IModelGrain>(known).DescribeAsync();
+        ModelDescription description = await Passing.OutlastAsync(grains.GetGrain<IModelGrain>(known).DescribeAsync, time);
         ImageProcessor? processor = description.PreprocessorJson.Length > 0 ? ImageProcessor.Parse(description.PreprocessorJson) : null;
         return _models[known] = new ServedModel(description, processor);
     }
@@ -65,7 +66,7 @@ internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, 
             };
         }
 
-        ReplicaStatus[] replicas = await grains.GetGrain<IModelGrain>(model).GetReplicasAsync();
+        ReplicaStatus[] replicas = await Passing.OutlastAsync(grains.GetGrain<IModelGrain>(model).GetReplicasAsync, time);
         _loads[model] = (time.GetTimestamp(), replicas);
         return replicas;
     }

@@ -12,12 +12,12 @@ using SessionState = IgptCluster.Protocol.V1.SessionState;
 namespace IgptCluster.Gateway.Services;
 
 /// <summary>Long-running generations: look up, watch, branch off, steer, end.</summary>
-internal sealed class SessionsService(IGrainFactory grains, ModelDirectory models, GenerationRelay relay, SessionStarts starts, SessionCatalog catalog) : Protocol.V1.Sessions.SessionsBase
+internal sealed class SessionsService(IGrainFactory grains, ModelDirectory models, GenerationRelay relay, SessionStarts starts, SessionCatalog catalog, TimeProvider time) : Protocol.V1.Sessions.SessionsBase
 {
     const uint DefaultLimit = 1000;
     const uint MostSessions = 10_000;
 
-    public override async Task<Session> Get(GetSessionRequest request, ServerCallContext context) => (await Find(request.SessionId).GetAsync()).ToMessage();
+    public override async Task<Session> Get(GetSessionRequest request, ServerCallContext context) => (await LookAsync(request.SessionId, context)).ToMessage();
 
     public override async Task<ListSessionsResponse> List(ListSessionsRequest request, ServerCallContext context)
     {
@@ -32,7 +32,7 @@ internal sealed class SessionsService(IGrainFactory grains, ModelDirectory model
     public override async Task Attach(AttachRequest request, IServerStreamWriter<GenerateEvent> responseStream, ServerCallContext context)
     {
         StreamOptions stream = GenerationRelay.Checked(request.Stream);
-        SessionDescription session = await Find(request.SessionId).GetAsync();
+        SessionDescription session = await LookAsync(request.SessionId, context);
         if (request.HasRewinds && request.Rewinds != session.Rewinds)
         {
             throw new IgptException(
@@ -53,7 +53,7 @@ internal sealed class SessionsService(IGrainFactory grains, ModelDirectory model
 
     public override async Task<Session> Fork(ForkSessionRequest request, ServerCallContext context)
     {
-        SessionDescription session = await Find(request.SessionId).GetAsync();
+        SessionDescription session = await LookAsync(request.SessionId, context);
         SamplingChange sampling = GenerationFields.Sampling(request.Sampling);
         SessionBranch branch = await BranchAsync(
             session, request.AtPosition == 0 ? session.Position : (int)Math.Min(request.AtPosition, int.MaxValue), request.Forced, request.OperationId);
@@ -64,7 +64,7 @@ internal sealed class SessionsService(IGrainFactory grains, ModelDirectory model
     public override async Task<Session> Rewind(RewindSessionRequest request, ServerCallContext context)
     {
         ISessionGrain grain = Find(request.SessionId);
-        SessionDescription session = await grain.GetAsync();
+        SessionDescription session = await LookAsync(request.SessionId, context);
         SamplingChange sampling = GenerationFields.Sampling(request.Sampling);
         SessionBranch branch = await BranchAsync(
             session, request.ToPosition == 0 ? session.Spec.Prompt.Length : (int)Math.Min(request.ToPosition, int.MaxValue), request.Forced, request.OperationId);
@@ -97,6 +97,8 @@ internal sealed class SessionsService(IGrainFactory grains, ModelDirectory model
             Operation = GenerationFields.Operation(operation),
         };
     }
+
+    Task<SessionDescription> LookAsync(string id, ServerCallContext context) => Passing.OutlastAsync(Find(id).GetAsync, time, context.CancellationToken);
 
     ISessionGrain Find(string id)
     {
