@@ -1,6 +1,6 @@
 using System.CommandLine;
-using IgptCluster.CommandLine;
 using IgptCluster.Accuracy;
+using IgptCluster.CommandLine;
 
 var model = new Option<string>("--model") { Description = "Checkpoint folder with a language-model head.", DefaultValueFactory = _ => "assets/models/shapes" };
 var data = new Option<string?>("--data") { Description = "Folder of images, searched to any depth. Default: validation pictures of the shapes data set, drawn now." };

@@ -1,7 +1,7 @@
 using System.CommandLine;
-using IgptCluster.CommandLine;
 using IgptCluster.Chaos;
 using IgptCluster.Chaos.Faults;
+using IgptCluster.CommandLine;
 
 var model = new Option<string>("--model") { Description = "Checkpoint folder.", DefaultValueFactory = _ => Path.Combine("tests", "models", "tiny-random") };
 Option<double> minutes = NumberOption.Create("--minutes", "How long faults happen.", 10.0, 0, 10_000);

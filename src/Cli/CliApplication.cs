@@ -57,6 +57,7 @@ internal sealed class CliApplication
         {
             Output = _writers.Out,
             Error = _writers.Error,
+            Describe = (parsed, code, message) => parsed.GetValue(_json) ? Failure.ToJson(code, message) : null,
             Explain = (failure, parsed) => Failure.Explain(failure, _gateways.Name(parsed)),
         }.RunAsync(args, cancellationToken);
     }

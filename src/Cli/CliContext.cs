@@ -11,6 +11,9 @@ internal sealed class CliContext(IgptClient client, DateTime? deadline, bool isJ
 {
     static readonly JsonFormatter Json = new(JsonFormatter.Settings.Default.WithPreserveProtoFieldNames(true).WithFormatDefaultValues(true));
 
+    // A session's id and what is told of it.
+    const int LeastWidth = 120;
+
     string _told = "";
 
     /// <summary>Streams that survive lost gateways.</summary>
@@ -52,6 +55,13 @@ internal sealed class CliContext(IgptClient client, DateTime? deadline, bool isJ
 
     internal void WriteLine(string line) => writers.Out.WriteLine(line);
 
+    /// <summary>A file's content on the process's standard output.</summary>
+    internal static void WriteBytes(byte[] content)
+    {
+        using Stream output = System.Console.OpenStandardOutput();
+        output.Write(content);
+    }
+
     /// <summary>One JSON document on one line.</summary>
     internal void WriteJson(IMessage message) => writers.Out.WriteLine(Json.Format(message));
 
@@ -68,7 +78,24 @@ internal sealed class CliContext(IgptClient client, DateTime? deadline, bool isJ
         }
     }
 
-    internal void Write(Table table) => Console(writers.Out).Write(table.Border(TableBorder.Simple));
+    /// <summary>A table. What identifies a row comes first and is never wrapped: it is there to be copied.</summary>
+    internal void Write(Table table)
+    {
+        table.Columns[0].NoWrap();
+        IAnsiConsole console = Console(writers.Out);
+        console.Profile.Width = Math.Max(console.Profile.Width, LeastWidth);
+        console.Write(table.Border(TableBorder.Simple));
+    }
+
+    /// <summary>Begins at the top again, where the output is a terminal.</summary>
+    internal void Clear()
+    {
+        IAnsiConsole console = Console(writers.Out);
+        if (console.Profile.Out.IsTerminal)
+        {
+            console.Clear();
+        }
+    }
 
     static IAnsiConsole Console(TextWriter writer)
     {

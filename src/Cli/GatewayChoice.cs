@@ -1,6 +1,6 @@
 using System.CommandLine;
-using IgptCluster.CommandLine;
 using IgptCluster.Client;
+using IgptCluster.CommandLine;
 
 namespace IgptCluster.Cli;
 
@@ -45,7 +45,12 @@ internal sealed class GatewayChoice
         };
     }
 
-    static Uri Address(string text) => Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme is ("http" or "https")
-        ? uri
-        : throw new CliException(ExitCode.BadInput, $"--address must be a URL such as {DefaultAddress}; given '{text}'");
+    /// <summary>A URL, or HOST:PORT without TLS.</summary>
+    static Uri Address(string text)
+    {
+        string url = text.Contains("://", StringComparison.Ordinal) ? text : $"http://{text}";
+        return Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) && uri.Scheme is ("http" or "https") && uri.Host.Length > 0 && (url != $"http://{text}" || !uri.IsDefaultPort)
+            ? uri
+            : throw new CliException(ExitCode.BadInput, $"--address must be HOST:PORT or a URL such as {DefaultAddress}; given '{text}'");
+    }
 }

@@ -34,8 +34,8 @@ public sealed class CommandProgram(string name, RootCommand root)
     /// <summary>Explains failures beside those that all programs know: exit code and message; null for what is a bug. Default: none.</summary>
     public Func<Exception, ParseResult, (int Code, string Message)?> Explain { get; init; } = (_, _) => null;
 
-    /// <summary>Tells an error of the command line or of a command's run. Default: each line of the message after the program's name.</summary>
-    public Func<ParseResult, int, string, string>? Describe { get; init; }
+    /// <summary>What is written of an error, by exit code and message; null: each line of the message after the program's name. Default: always so.</summary>
+    public Func<ParseResult, int, string, string?> Describe { get; init; } = (_, _, _) => null;
 
     /// <summary>Parses the command line and runs what it asks for.</summary>
     /// <param name="args">The command line.</param>
@@ -80,7 +80,7 @@ public sealed class CommandProgram(string name, RootCommand root)
 
     async Task<int> TellAsync(ParseResult parsed, int code, string message)
     {
-        await Error.WriteLineAsync(Describe is { } describe ? describe(parsed, code, message) : string.Join('\n', message.Split('\n').Select(line => $"{name}: {line}")));
+        await Error.WriteLineAsync(Describe(parsed, code, message) ?? string.Join('\n', message.Split('\n').Select(line => $"{name}: {line}")));
         return code;
     }
 }

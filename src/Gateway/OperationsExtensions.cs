@@ -1,5 +1,6 @@
 using IgptCluster.Grains.Replicas;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using OpenTelemetry.Metrics;
 
 namespace IgptCluster.Gateway;
@@ -22,7 +23,16 @@ public static class OperationsExtensions
     public static void MapIgptOperations(this WebApplication app)
     {
         app.MapHealthChecks("/healthz", new HealthCheckOptions { Predicate = _ => false });
-        app.MapHealthChecks("/readyz", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready") });
+        app.MapHealthChecks("/readyz", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready"), ResponseWriter = WriteAsync });
         app.MapPrometheusScrapingEndpoint("/metrics");
+    }
+
+    /// <summary>The state in the first line, and what is not ready in a line each.</summary>
+    static Task WriteAsync(HttpContext context, HealthReport report)
+    {
+        IEnumerable<string> unready = report.Entries.Where(entry => entry.Value.Status != HealthStatus.Healthy)
+            .Select(entry => $"{entry.Key}: {entry.Value.Description ?? entry.Value.Exception?.Message ?? "not ready"}");
+        context.Response.ContentType = "text/plain; charset=utf-8";
+        return context.Response.WriteAsync(string.Join('\n', unready.Prepend($"{report.Status}")));
     }
 }

@@ -1,4 +1,6 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 
 namespace IgptCluster.Hosting;
 
@@ -8,6 +10,8 @@ public static class LoggingExtensions
     /// <summary>Our own lifecycle events and others' warnings. Configuration (<c>Logging:LogLevel</c>) still wins where it names a category more closely.</summary>
     /// <param name="logging">The process's logging.</param>
     public static ILoggingBuilder AddIgptLogging(this ILoggingBuilder logging) => logging
+        .AddTimestamps<SimpleConsoleFormatterOptions>()
+        .AddTimestamps<JsonConsoleFormatterOptions>()
         .AddFilter("Microsoft", LogLevel.Warning)
         .AddFilter("Orleans", LogLevel.Warning)
         .AddFilter("Grpc", LogLevel.Warning)
@@ -21,4 +25,18 @@ public static class LoggingExtensions
 
         // Orleans 10.4.2 warns at each start that its check has not run for as long as the machine is up.
         .AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error);
+
+    /// <summary>UTC, unless the configuration has a format of its own.</summary>
+    static ILoggingBuilder AddTimestamps<T>(this ILoggingBuilder logging)
+        where T : ConsoleFormatterOptions
+    {
+        // Without a formatter's name the console passes over its formatter's options.
+        logging.Services.PostConfigure<ConsoleLoggerOptions>(options => options.FormatterName ??= ConsoleFormatterNames.Simple);
+        logging.Services.PostConfigure<T>(options =>
+        {
+            options.UseUtcTimestamp |= options.TimestampFormat is null;
+            options.TimestampFormat ??= "yyyy-MM-ddTHH:mm:ss.fffZ ";
+        });
+        return logging;
+    }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Grpc.Core;
 using IgptCluster.Cli;
+using IgptCluster.Client.Tests.Fakes;
 using IgptCluster.Protocol.V1;
 using static IgptCluster.Client.Tests.Fakes.FakeCluster;
 
@@ -57,17 +58,27 @@ public sealed class CommandLineTests : ClientTest
     }
 
     [Theory]
-    [InlineData("http", "pause", "x", "--address", "127.0.0.1:5081")]
+    [InlineData("HOST:PORT", "pause", "x", "--address", "ftp://127.0.0.1:5081")]
+    [InlineData("HOST:PORT", "pause", "x", "--address", "somewhere")]
+    [InlineData("--timeout must be", "pause", "x", "--timeout", "1e12")]
+    [InlineData("--timeout must be", "pause", "x", "--timeout", "NaN")]
+    [InlineData("--timeout must be", "pause", "x", "--timeout", "-5")]
+    [InlineData("given '0,9'", "fork", "x", "--top-p", "0,9")]
+    [InlineData("given '1,000'", "fork", "x", "--seed", "1,000")]
+    [InlineData("--output must end in .png", "attach", "x", "-o", "x.jpg")]
+    [InlineData("2 sessions' ids begin with 'aaaa'", "pause", "aaaa")]
     [InlineData("--retry", "pause", "x", "--retry", "-1")]
     [InlineData("--to", "rewind", "x")]
     [InlineData("POSITION=TOKEN", "fork", "x", "--force", "1")]
     [InlineData("--scale", "fork", "x", "--attach", "--scale", "0")]
     public async Task Mistakes_InSessionCommands_AreToldBeforeAnythingIsCalled(string words, params string[] arguments)
     {
-        (int code, _, string error) = await RunWithAsync([], ["sessions", .. arguments]);
+        string[] gateways = arguments.Contains("--address") ? [] : [$"{Gateways[0].Address}"];
+        (int code, _, string error) = await RunWithAsync(gateways, ["sessions", .. arguments]);
         Assert.Equal(ExitCode.BadInput, code);
         Assert.Contains(words, error, StringComparison.Ordinal);
-        Assert.Empty(Fake.Requests);
+        Assert.DoesNotContain("System.", error, StringComparison.Ordinal);
+        Assert.All(Fake.Requests, request => Assert.IsType<ListSessionsRequest>(request));
     }
 
     [Fact]
@@ -112,9 +123,70 @@ public sealed class CommandLineTests : ClientTest
     }
 
     [Fact]
+    public async Task Generate_Interrupted_KeepsThePictureAsFarAsMade()
+    {
+        using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
+        Fake.Streams.Enqueue(async call =>
+        {
+            await call.SendAsync(Started(), Tokens(0, 0, 5));
+            await call.HangAsync();
+        });
+        using var output = new ArrivalWriter("\"tokens\"", interrupt.Cancel);
+        using var error = new StringWriter();
+        int code = await CliApplication.RunAsync(["generate", "--json", "-o", Picture, "--address", $"{Gateways[0].Address}"], output, error, interrupt.Token);
+        Assert.Equal(ExitCode.Interrupted, code);
+        Assert.Contains("as far as made", error.ToString(), StringComparison.Ordinal);
+        Assert.True(File.Exists(Picture));
+    }
+
+    [Fact]
+    public async Task SessionCommands_BeginningOfAnId_MeanTheOneSessionThatHasIt()
+    {
+        Assert.Equal(ExitCode.Ok, (await RunAsync("sessions", "pause", "aaaa2")).Code);
+        Assert.Equal(FakeSessions.Known[1], Assert.Single(Fake.Seen<PauseSessionRequest>()).SessionId);
+        Assert.Equal(ExitCode.Ok, (await RunAsync("sessions", "cancel", FakeSessions.Known[0])).Code);
+        Assert.Equal(FakeSessions.Known[0], Assert.Single(Fake.Seen<CancelSessionRequest>()).SessionId);
+    }
+
+    [Fact]
+    public async Task AnyCommand_HostAndPort_IsAnAddress() =>
+        Assert.Equal(ExitCode.Ok, (await RunWithAsync([Gateways[0].Address.Authority], "models", "get")).Code);
+
+    [Fact]
+    public async Task AnyCommand_FailingWithJson_TellsItAsJson()
+    {
+        (int code, _, string error) = await RunAsync("sessions", "pause", "aaaa", "--json");
+        using var told = System.Text.Json.JsonDocument.Parse(error);
+        Assert.Equal(code, told.RootElement.GetProperty("error").GetProperty("exit_status").GetInt32());
+        Assert.StartsWith("2 sessions", told.RootElement.GetProperty("error").GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith("{", (await RunAsync("sessions", "pause", "x", "--json", "--bogus")).Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--ttl: must be short", "session_ttl")]
+    [InlineData("--top-p: must be short", "sampling.top_p")]
+    [InlineData("--force[3].token: must be short", "forced[3].token")]
+    [InlineData("unheard: must be short", "unheard")]
+    public void InUsersWords_RefusalOfAField_NamesTheOption(string expected, string field)
+    {
+        var status = new Google.Rpc.Status
+        {
+            Details = { Google.Protobuf.WellKnownTypes.Any.Pack(new Google.Rpc.BadRequest { FieldViolations = { new Google.Rpc.BadRequest.Types.FieldViolation { Field = field } } }) },
+        };
+        Assert.Equal(expected, OptionNames.InUsersWords($"{field}: must be short", status));
+    }
+
+    [Fact]
+    public async Task Cluster_DeadSilos_AreShownWithAllAlone()
+    {
+        Assert.DoesNotContain("gone", (await RunAsync("cluster")).Output, StringComparison.Ordinal);
+        Assert.Contains("gone", (await RunAsync("cluster", "--all")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Load_AllOptions_AreSent()
     {
-        await RunAsync("models", "load", "m", "folder", "--replicas", "3", "--dtype", "int8", "--kv-dtype", "bfloat16");
+        await RunAsync("models", "load", "m", "folder", "--replicas", "3", "--dtype", "int8", "--kv-dtype", "bf16");
         Assert.Equal(
             new LoadModelRequest { Model = "m", Source = "folder", Replicas = 3, Dtype = "int8", KvDtype = "bfloat16" }, Assert.Single(Fake.Seen<LoadModelRequest>()));
     }

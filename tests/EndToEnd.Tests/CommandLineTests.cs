@@ -151,6 +151,32 @@ public sealed class CommandLineTests(SharedSilo silo) : IClassFixture<SharedSilo
         Assert.Equal(2, code);
     }
 
+    [Fact]
+    public async Task Generate_OutputToStandardOutput_IsThePictureAlone()
+    {
+        (int code, string output, _) = await RunAsync("generate", "--max-new-tokens", "3", "-o", "-");
+        Assert.Equal(0, code);
+        Assert.StartsWith("PNG", output[1..], StringComparison.Ordinal);
+        Assert.Contains("IEND", output[^12..], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AnyCommand_HttpPort_IsToldFromTheOneForGrpc()
+    {
+        (int code, _, string error) = await RunAsync("models", "--address", silo.Server.HttpAddress!.Authority);
+        Assert.Equal(4, code);
+        Assert.Contains("port for gRPC", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Generate_OnATerminal_ShowsItsProgress()
+    {
+        (int code, string screen) = await TerminalProcess.RunAsync("Cli/igpt.dll", _folder, ["generate", "--address", silo.Server.GrpcAddress!.ToString()]);
+        Assert.True(code == 0, screen);
+        Assert.Contains("100%", screen, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(_folder, "generated.png")));
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments) => RunAsync(arguments, _ => { });

@@ -10,20 +10,26 @@ internal static class ClusterCommands
 {
     internal static Command Create(CliApplication application)
     {
+        var all = new Option<bool>("--all") { Description = "Silos that have left or died, too.", Recursive = true };
         var watch = new Command("watch", "Shows it now and whenever it has changed, until interrupted.");
-        application.SetAction(watch, async (_, context) =>
+        application.SetAction(watch, async (parsed, context) =>
         {
             await foreach (ClusterDescription cluster in context.Client.WatchAsync(context.Deadline, context.CancellationToken))
             {
-                Show(context, cluster);
+                if (!context.IsJson)
+                {
+                    context.Clear();
+                }
+
+                Show(context, cluster, parsed.GetValue(all));
             }
 
             return ExitCode.Ok;
         });
-        var command = new Command("cluster", "Silos, devices and replicas.") { watch, Drain(application), Undrain(application) };
-        application.SetAction(command, async (_, context) =>
+        var command = new Command("cluster", "Silos, devices and replicas.") { watch, Drain(application), Undrain(application), all };
+        application.SetAction(command, async (parsed, context) =>
         {
-            Show(context, await Client(context).DescribeAsync(new DescribeClusterRequest(), deadline: context.Deadline, cancellationToken: context.CancellationToken));
+            Show(context, await Client(context).DescribeAsync(new DescribeClusterRequest(), deadline: context.Deadline, cancellationToken: context.CancellationToken), parsed.GetValue(all));
             return ExitCode.Ok;
         });
         return command;
@@ -56,7 +62,7 @@ internal static class ClusterCommands
         return command;
     }
 
-    static void Show(CliContext context, ClusterDescription cluster)
+    static void Show(CliContext context, ClusterDescription cluster, bool showsAll)
     {
         if (context.IsJson)
         {
@@ -66,7 +72,7 @@ internal static class ClusterCommands
 
         context.WriteLine($"version {cluster.Version}");
         Table silos = new Table().AddColumns("silo", "address", "status", "devices");
-        foreach (Silo silo in cluster.Silos)
+        foreach (Silo silo in cluster.Silos.Where(silo => showsAll || !silo.Status.Equals("Dead", StringComparison.OrdinalIgnoreCase)))
         {
             silos.AddRow(Markup.Escape(silo.Name), Markup.Escape(silo.Address), silo.Status, string.Join(", ", silo.Devices.Select(device => device.Name)));
         }

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Google.Protobuf.WellKnownTypes;
-using IgptCluster.CommandLine;
 using IgptCluster.Cli.Generations;
+using IgptCluster.CommandLine;
 using IgptCluster.Protocol.V1;
 
 namespace IgptCluster.Cli.Commands;

@@ -152,7 +152,7 @@ internal static class ModelCommands
                 Markup.Escape(model.Name),
                 model.Version,
                 model.Width > 0 ? $"{model.Width} × {model.Height}" : "",
-                model.CanGenerate ? "generate, score, embed" : "embed",
+                string.Join(", ", Abilities(model)),
                 Markup.Escape(HeadsOf(model)),
                 string.Join(", ", model.Replicas.Select(replica => replica.State)));
         }
@@ -165,6 +165,9 @@ internal static class ModelCommands
 
         return ExitCode.Ok;
     }
+
+    static IEnumerable<string> Abilities(Model model) =>
+        [.. model.CanGenerate ? ["generate", "score"] : Array.Empty<string>(), .. model.Heads.Count > 0 ? ["classify"] : Array.Empty<string>(), "embed"];
 
     static string HeadsOf(Model model)
     {

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
-using IgptCluster.CommandLine;
 using IgptCluster.Cli.Generations;
+using IgptCluster.CommandLine;
 using IgptCluster.Protocol.V1;
 
 namespace IgptCluster.Cli.Commands;
@@ -56,7 +56,8 @@ internal static class SessionChangeCommands
         {
             // Read before the call: a mistake is told before anything happens.
             PictureSettings settings = pictures.Read(parsed);
-            Session session = await call(parsed, parsed.GetRequiredValue(id), sampling.Read(parsed), [.. sampling.ReadForced(parsed)], context);
+            ForcedToken[] forced = [.. sampling.ReadForced(parsed)];
+            Session session = await call(parsed, await SessionCommands.ResolveAsync(parsed, id, context), sampling.Read(parsed), forced, context);
             int exit = SessionCommands.Show(context, session);
             return parsed.GetValue(attach)
                 ? await new GenerationRun(context, settings).RunAsync(
@@ -71,7 +72,7 @@ internal static class SessionChangeCommands
         Argument<string> id = SessionCommands.SessionArgument();
         var command = new Command(name, description) { id };
         application.SetAction(command, async (parsed, context) =>
-            SessionCommands.Show(context, await call(SessionCommands.Client(context), parsed.GetRequiredValue(id), CallOptions(context))));
+            SessionCommands.Show(context, await call(SessionCommands.Client(context), await SessionCommands.ResolveAsync(parsed, id, context), CallOptions(context))));
         return command;
     }
 
@@ -81,7 +82,7 @@ internal static class SessionChangeCommands
         var command = new Command("delete", "Ends and forgets a session.") { id };
         application.SetAction(command, async (parsed, context) =>
         {
-            var request = new DeleteSessionRequest { SessionId = parsed.GetRequiredValue(id) };
+            var request = new DeleteSessionRequest { SessionId = await SessionCommands.ResolveAsync(parsed, id, context) };
             Empty done = await SessionCommands.Client(context).DeleteAsync(request, CallOptions(context));
             context.WriteDone(done, $"deleted session {request.SessionId}");
             return ExitCode.Ok;

@@ -1,6 +1,6 @@
 using System.CommandLine;
-using IgptCluster.CommandLine;
 using IgptCluster.Cli.Generations;
+using IgptCluster.CommandLine;
 using IgptCluster.Protocol.V1;
 using Spectre.Console;
 
@@ -9,6 +9,9 @@ namespace IgptCluster.Cli.Commands;
 /// <summary><c>igpt sessions</c>: what there is; <see cref="SessionChangeCommands"/> does something to it.</summary>
 internal static class SessionCommands
 {
+    const int IdLength = 32;
+    const int LeastPrefix = 4;
+
     internal static Command Create(CliApplication application)
     {
         var list = new Command("list", "All sessions that are still known.");
@@ -16,7 +19,7 @@ internal static class SessionCommands
         Argument<string> id = SessionArgument();
         var get = new Command("get", "One session.") { id };
         application.SetAction(get, async (parsed, context) => Show(context, await Client(context).GetAsync(
-            new GetSessionRequest { SessionId = parsed.GetRequiredValue(id) }, deadline: context.Deadline, cancellationToken: context.CancellationToken)));
+            new GetSessionRequest { SessionId = await ResolveAsync(parsed, id, context) }, deadline: context.Deadline, cancellationToken: context.CancellationToken)));
         var command = new Command("sessions", "Long-running generations.") { list, get, Attach(application) };
         foreach (Command change in SessionChangeCommands.Create(application))
         {
@@ -34,10 +37,11 @@ internal static class SessionCommands
         PictureOptions pictures = new("session.png");
         var command = new Command("attach", "Follows a session to its end, from the beginning or any position.") { id, from };
         pictures.AddTo(command);
-        application.SetAction(command, (parsed, context) =>
+        application.SetAction(command, async (parsed, context) =>
         {
-            var request = new AttachRequest { SessionId = parsed.GetRequiredValue(id), FromPosition = parsed.GetValue(from) ?? 0 };
-            return new GenerationRun(context, pictures.Read(parsed)).RunAsync(context.Client.AttachAsync(request, context.Deadline, context.CancellationToken), samples: 1);
+            PictureSettings settings = pictures.Read(parsed);
+            var request = new AttachRequest { SessionId = await ResolveAsync(parsed, id, context), FromPosition = parsed.GetValue(from) ?? 0 };
+            return await new GenerationRun(context, settings).RunAsync(context.Client.AttachAsync(request, context.Deadline, context.CancellationToken), samples: 1);
         });
         return command;
     }
@@ -87,7 +91,24 @@ internal static class SessionCommands
         ? $"finished ({session.Reason.ToString().ToLowerInvariant()})"
         : session.State.ToString().ToLowerInvariant();
 
-    internal static Argument<string> SessionArgument() => new("session") { Description = "Session id." };
+    internal static Argument<string> SessionArgument() => new("session") { Description = "Session id, or its beginning of at least 4 characters." };
+
+    /// <summary>The session that is meant: an id, or the beginning of one that only one session has.</summary>
+    /// <exception cref="CliException">Several ids begin so.</exception>
+    internal static async Task<string> ResolveAsync(ParseResult parsed, Argument<string> id, CliContext context)
+    {
+        string given = parsed.GetRequiredValue(id);
+        if (given.Length is < LeastPrefix or >= IdLength || !given.All(char.IsAsciiHexDigitLower))
+        {
+            return given;
+        }
+
+        ListSessionsResponse known = await Client(context).ListAsync(new ListSessionsRequest(), deadline: context.Deadline, cancellationToken: context.CancellationToken);
+        string[] meant = [.. known.Sessions.Select(session => session.SessionId).Where(known => known.StartsWith(given, StringComparison.Ordinal))];
+        return meant.Length > 1
+            ? throw new CliException(ExitCode.BadInput, $"{meant.Length} sessions' ids begin with '{given}': give more of it; they are {string.Join(", ", meant.Take(5))}{(meant.Length > 5 ? " and more" : "")}")
+            : meant.FirstOrDefault(given);
+    }
 
     internal static Sessions.SessionsClient Client(CliContext context) => new(context.Invoker);
 }

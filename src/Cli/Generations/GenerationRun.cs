@@ -22,6 +22,11 @@ internal sealed class GenerationRun(CliContext context, PictureSettings pictures
     /// <param name="samples">Samples it must finish.</param>
     internal async Task<int> RunAsync(IAsyncEnumerable<GenerateEvent> events, int samples)
     {
+        if (pictures.Output == PictureSettings.StandardOutput && (samples > 1 || context.IsJson))
+        {
+            throw new CliException(ExitCode.BadInput, "--output - writes one picture to standard output: give --samples 1 and no --json, or a file");
+        }
+
         try
         {
             if (context.IsJson || context.IsQuiet)
@@ -34,6 +39,10 @@ internal sealed class GenerationRun(CliContext context, PictureSettings pictures
                     .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
                     .StartAsync(progress => FollowAsync(events, Bars(progress)));
             }
+        }
+        catch (Exception interrupted) when (_samples.Count > 0 && interrupted is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled })
+        {
+            throw new CliException(ExitCode.Interrupted, $"interrupted{Kept()}");
         }
         catch (RpcException broken) when (_samples.Count > 0 && broken.StatusCode is not StatusCode.Cancelled)
         {
@@ -107,7 +116,7 @@ internal sealed class GenerationRun(CliContext context, PictureSettings pictures
         {
             GenerationFinished finished = sample.Finished!;
             List<string> written = sample.HasColours ? Write(sample, number) : [];
-            if (!context.IsJson)
+            if (!context.IsJson && pictures.Output != PictureSettings.StandardOutput)
             {
                 string end = finished.Message.Length > 0 ? $"{finished.Reason}: {finished.Message}" : finished.Reason.ToString();
                 context.WriteLine(
@@ -123,8 +132,18 @@ internal sealed class GenerationRun(CliContext context, PictureSettings pictures
 
     List<string> Write(SamplePicture sample, int number)
     {
-        List<string> written = [PictureSettings.Numbered(pictures.Output, number, _samples.Count)];
-        File.WriteAllBytes(written[0], PngEncoder.Encode(sample.Still(pictures.Scale)));
+        List<string> written = [];
+        byte[] picture = PngEncoder.Encode(sample.Still(pictures.Scale));
+        if (pictures.Output == PictureSettings.StandardOutput)
+        {
+            CliContext.WriteBytes(picture);
+        }
+        else
+        {
+            written.Add(PictureSettings.Numbered(pictures.Output, number, _samples.Count));
+            File.WriteAllBytes(written[0], picture);
+        }
+
         if (pictures.Animation is { } animation)
         {
             string path = PictureSettings.Numbered(animation, number, _samples.Count);
@@ -136,6 +155,13 @@ internal sealed class GenerationRun(CliContext context, PictureSettings pictures
         }
 
         return written;
+    }
+
+    /// <summary>Writes the pictures as far as they are made, and says which.</summary>
+    string Kept()
+    {
+        string[] written = [.. _samples.Values.Select((sample, number) => (sample, number)).Where(pair => pair.sample.HasColours).SelectMany(pair => Write(pair.sample, pair.number))];
+        return written.Length > 0 ? $": wrote {string.Join(" and ", written)} as far as made" : "";
     }
 
     string HowToGoOn() => _samples.Values.FirstOrDefault(sample => sample.Finished is null) is { } open

@@ -4,11 +4,14 @@ using IgptCluster.CommandLine;
 namespace IgptCluster.Cli.Generations;
 
 /// <summary>Where pictures go.</summary>
-/// <param name="Output">PNG of each sample; with several, a number is put before the extension.</param>
+/// <param name="Output">PNG of each sample; with several, a number is put before the extension. <c>-</c> is standard output.</param>
 /// <param name="Animation">Animated PNG or WebP of each sample, likewise; null for none.</param>
 /// <param name="Scale">Enlargement, 1 … 64.</param>
 internal sealed record PictureSettings(string Output, string? Animation, int Scale)
 {
+    /// <summary>What <see cref="Output"/> is for standard output.</summary>
+    internal const string StandardOutput = "-";
+
     /// <summary>The file of one sample.</summary>
     internal static string Numbered(string path, int sample, int samples) => samples == 1
         ? path
@@ -18,7 +21,7 @@ internal sealed record PictureSettings(string Output, string? Animation, int Sca
 /// <summary>Options that say where pictures go.</summary>
 internal sealed class PictureOptions(string defaultOutput)
 {
-    readonly Option<string> _output = new("--output", "-o") { Description = "PNG to write; several samples are numbered.", DefaultValueFactory = _ => defaultOutput };
+    readonly Option<string> _output = new("--output", "-o") { Description = "PNG to write; several samples are numbered; - is standard output.", DefaultValueFactory = _ => defaultOutput };
     readonly Option<string?> _animation = new("--animation") { Description = "Animation to write: .png (APNG) or .webp." };
     readonly Option<int> _scale = NumberOption.Create<int>("--scale", "Enlargement.", 8, 1, 64);
 
@@ -37,7 +40,13 @@ internal sealed class PictureOptions(string defaultOutput)
             throw new CliException(ExitCode.BadInput, $"--animation must end in .png, .apng or .webp; given '{animation}'");
         }
 
-        foreach (string path in new[] { parsed.GetRequiredValue(_output), animation }.OfType<string>())
+        string output = parsed.GetRequiredValue(_output);
+        if (output != PictureSettings.StandardOutput && !Path.GetExtension(output).Equals(".png", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new CliException(ExitCode.BadInput, $"--output must end in .png, the format that is written, or be - for standard output; given '{output}'");
+        }
+
+        foreach (string path in new[] { output, animation }.OfType<string>().Where(path => path != PictureSettings.StandardOutput))
         {
             if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
             {
@@ -45,6 +54,6 @@ internal sealed class PictureOptions(string defaultOutput)
             }
         }
 
-        return new PictureSettings(parsed.GetRequiredValue(_output), animation, parsed.GetValue(_scale));
+        return new PictureSettings(output, animation, parsed.GetValue(_scale));
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using IgptCluster.CommandLine;
 using IgptCluster.Imaging;
 using IgptCluster.Model;
 using IgptCluster.Training.Data;
@@ -9,7 +10,6 @@ using IgptCluster.Training.Pretraining;
 using IgptCluster.Training.Probing;
 using IgptCluster.Training.Reports;
 using IgptCluster.Training.Runs;
-using IgptCluster.CommandLine;
 
 namespace IgptCluster.Training.Commands;
 

@@ -1,11 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using IgptCluster.CommandLine;
 using IgptCluster.Files;
 using IgptCluster.Model;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Probing;
-using IgptCluster.CommandLine;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Training.Commands;

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
+using IgptCluster.CommandLine;
 using IgptCluster.Model;
 using IgptCluster.Training.Palettes;
-using IgptCluster.CommandLine;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Training.Commands;

@@ -1,6 +1,6 @@
+using IgptCluster.CommandLine;
 using IgptCluster.Imaging;
 using IgptCluster.Training.Data;
-using IgptCluster.CommandLine;
 
 namespace IgptCluster.Training.Commands;
 

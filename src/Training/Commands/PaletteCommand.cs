@@ -1,8 +1,8 @@
 using System.CommandLine;
+using IgptCluster.CommandLine;
 using IgptCluster.Imaging;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Palettes;
-using IgptCluster.CommandLine;
 
 namespace IgptCluster.Training.Commands;
 

@@ -1,11 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
+using IgptCluster.CommandLine;
 using IgptCluster.Imaging;
 using IgptCluster.Model;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Pretraining;
 using IgptCluster.Training.Runs;
-using IgptCluster.CommandLine;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Training.Commands;

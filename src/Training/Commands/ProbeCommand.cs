@@ -2,13 +2,13 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using IgptCluster.CommandLine;
 using IgptCluster.Imaging;
 using IgptCluster.Model;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Probing;
 using IgptCluster.Training.Reports;
 using IgptCluster.Training.Runs;
-using IgptCluster.CommandLine;
 
 namespace IgptCluster.Training.Commands;
 

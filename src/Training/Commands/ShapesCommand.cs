@@ -1,7 +1,7 @@
 using System.CommandLine;
+using IgptCluster.CommandLine;
 using IgptCluster.Imaging;
 using IgptCluster.Training.Shapes;
-using IgptCluster.CommandLine;
 
 namespace IgptCluster.Training.Commands;
 

@@ -7,7 +7,7 @@ namespace IgptCluster.Client.Tests.Fakes;
 internal sealed class FakeClusterService(FakeCluster cluster) : Cluster.ClusterBase
 {
     public override Task<ClusterDescription> Describe(DescribeClusterRequest request, ServerCallContext context) =>
-        cluster.AnswerAsync(request, context, new ClusterDescription { Version = "1" });
+        cluster.AnswerAsync(request, context, new ClusterDescription { Version = "1", Silos = { new Silo { Name = "gone", Status = "Dead" } } });
 
     public override Task<Empty> Drain(DrainSiloRequest request, ServerCallContext context) => cluster.AnswerAsync(request, context, new Empty());
 

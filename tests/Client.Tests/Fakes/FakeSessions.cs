@@ -7,6 +7,11 @@ namespace IgptCluster.Client.Tests.Fakes;
 
 internal sealed class FakeSessions(FakeCluster cluster) : Sessions.SessionsBase
 {
+    internal static readonly string[] Known = ["aaaa1" + new string('0', 27), "aaaa2" + new string('0', 27)];
+
+    public override Task<ListSessionsResponse> List(ListSessionsRequest request, ServerCallContext context) =>
+        cluster.AnswerAsync(request, context, new ListSessionsResponse { Sessions = { Known.Select(id => new Session { SessionId = id, Created = new() }) } });
+
     public override Task<Session> Get(GetSessionRequest request, ServerCallContext context) => AnswerAsync(request, request.SessionId, context);
 
     public override Task<Session> Fork(ForkSessionRequest request, ServerCallContext context) => AnswerAsync(request, "session0", context);
