@@ -19,6 +19,7 @@ internal static class GatewayApplication
         builder.Configuration.AddInMemoryCollection(given);
         builder.Logging.AddIgptLogging();
         NodeSettings settings = builder.ReadSettings(out GatewayOptions limits);
+        PortCheck.Require(settings.Cluster, settings.Listen);
         string? membership = settings.Store.Address.Length > 0 ? settings.Store.Address : null;
         if (membership is not null)
         {
@@ -26,12 +27,17 @@ internal static class GatewayApplication
         }
 
         string id = settings.Cluster.ClusterId;
-        string? address = membership ?? (settings.Store.EmbeddedFolder(id) is { } folder ? (await EmbeddedStore.StartAsync(folder)).Address : null);
+        await using EmbeddedStore? embedded = membership is null && settings.Store.EmbeddedFolder(id) is { } folder
+            ? await EmbeddedStore.StartAsync(folder, isOwner: settings.Cluster.PrimaryPort is null)
+            : null;
+        string? address = membership ?? embedded?.Address;
         builder.UseOrleans(silo => silo.UseIgptClustering(settings.Cluster, membership).UseIgptStore(id, address).AddIgptGrains(new SiloAdvertisement(settings.Cluster.SiloName(), [], [])));
         builder.AddIgptGateway(settings.Listen, limits);
-        WebApplication app = builder.Build();
+        await using WebApplication app = builder.Build();
         app.MapIgptGateway();
-        await app.RunAsync(cancellationToken);
+        using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, embedded?.Interrupted ?? default);
+        await app.StartAsync(interrupted.Token);
+        await app.WaitForShutdownAsync(cancellationToken);
         return 0;
     }
 }

@@ -1,135 +1,219 @@
+using System.ComponentModel.DataAnnotations;
 using System.Diagnostics;
-using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace IgptCluster.Hosting;
 
 /// <summary>
-/// The store of a data folder: a process of its own, so that it outlives a silo that crashes, which finds it again when it is started anew. Whoever stops in order
-/// stops it.
+/// The store of a data folder, as a node sees it. The node that keeps the cluster's membership holds the folder's lease: it starts the store or finds the one that a killed node has left,
+/// starts it again whenever it ends or answers no more, always on the same socket, and stops it when it is disposed, whatever became of the node. Nodes that join use it and no more.
 /// </summary>
-public sealed partial class EmbeddedStore
+public sealed partial class EmbeddedStore : IAsyncDisposable
 {
-    const string Program = "igpt-store";
-    const string AddressFile = "address.json"; // both written by the store
-    const string PasswordFile = "password";
-    const int Terminate = 15; // the signal
-    static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+    static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(30);
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
+    static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(250);
+    static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(30); // it ends itself by then if its disk fails
+    static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(250);
+    static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(30);
 
-    readonly int _process;
+    readonly string _folder;
+    readonly StoreLease? _lease;
+    readonly ILoggerFactory _loggers;
+    readonly ILogger _logger;
+    readonly CancellationTokenSource _stopping = new();
+    readonly CancellationTokenSource _interrupted = new();
+    readonly List<PosixSignalRegistration> _signals = [];
+    StoreProcess? _process;
+    Task _watch = Task.CompletedTask;
 
-    EmbeddedStore(string address, int process) => (Address, _process) = (address, process);
-
-    /// <summary>Whether this process has started it, and not found it running.</summary>
-    public bool IsOwn { get; private init; }
+    EmbeddedStore(string folder, StoreLease? lease)
+    {
+        // Others' settings depend on its address: the process's own logging is not there yet.
+        _loggers = LoggerFactory.Create(logging => logging.AddConsole().AddIgptLogging());
+        (_folder, _lease, _logger) = (folder, lease, _loggers.CreateLogger<EmbeddedStore>());
+    }
 
     /// <summary>Its address, with the password.</summary>
-    public string Address { get; }
+    public string Address { get; private set; } = "";
+
+    /// <summary>Cancelled when this process is told to stop, from the store's start on: before its host listens to signals, the store must be stopped too.</summary>
+    public CancellationToken Interrupted => _interrupted.Token;
 
     /// <summary>Finds a folder's store, or starts it.</summary>
     /// <param name="folder">The folder; made if it is missing.</param>
+    /// <param name="isOwner">Whether this node keeps the cluster's membership, and so looks after the store; else it waits for that node's.</param>
     /// <exception cref="InvalidOperationException">It cannot be started; the message has its words.</exception>
-    public static async Task<EmbeddedStore> StartAsync(string folder)
+    /// <exception cref="ValidationException">Another node has the folder.</exception>
+    /// <exception cref="OperationCanceledException">The process was told to stop.</exception>
+    public static async Task<EmbeddedStore> StartAsync(string folder, bool isOwner)
     {
-        // Others' settings depend on its address: the process's own logging is not there yet.
-        using ILoggerFactory loggers = LoggerFactory.Create(logging => logging.AddConsole().AddIgptLogging());
-        ILogger logger = loggers.CreateLogger<EmbeddedStore>();
         string full = Path.GetFullPath(folder);
-        if (await FindAsync(full) is { } running)
+        if (full.Contains(',', StringComparison.Ordinal))
         {
-            LogFound(logger, full);
-            return running;
+            throw new ValidationException($"Igpt:Store:Folder: the path must have no comma; given '{full}'. Name another folder (--data FOLDER)");
         }
 
-        (string program, string[] first) = FindProgram();
-        using Process process = Process.Start(new ProcessStartInfo(program, [.. first, "--folder", full, "--detach"]) { RedirectStandardOutput = true, RedirectStandardError = true })
-            ?? throw new InvalidOperationException($"{program} cannot be started");
-        var waited = Stopwatch.StartNew();
-        while (waited.Elapsed < Limit)
+        var store = new EmbeddedStore(full, isOwner ? StoreLease.Take(full) : null);
+        try
         {
-            if (await FindAsync(full) is { } started)
+            if (!OperatingSystem.IsWindows())
             {
-                LogStarted(logger, full, waited.Elapsed.TotalSeconds);
-                return new EmbeddedStore(started.Address, started._process) { IsOwn = true };
+                store._signals.AddRange(new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT }.Select(signal => PosixSignalRegistration.Create(signal, store.Interrupt)));
             }
 
-            if (process.HasExited)
+            await store.FindOrStartAsync();
+            store.Address = StoreProcess.Address(full);
+            store._watch = isOwner ? store.WatchAsync() : Task.CompletedTask;
+            return store;
+        }
+        catch
+        {
+            await store.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _watch;
+        if (_lease is not null && _process is not null)
+        {
+            await _process.StopAsync(StopLimit);
+        }
+
+        _process?.Dispose();
+        _lease?.Dispose();
+        _signals.ForEach(signal => signal.Dispose());
+        _loggers.Dispose();
+        _stopping.Dispose();
+        _interrupted.Dispose();
+    }
+
+    void Interrupt(PosixSignalContext signal)
+    {
+        signal.Cancel = true; // what waits ends, and the store is stopped
+        _interrupted.Cancel();
+    }
+
+    async Task FindOrStartAsync()
+    {
+        var waited = Stopwatch.StartNew();
+        _process = await StoreProcess.FindAsync(_folder);
+        if (_process is not null)
+        {
+            LogFound(_logger, _folder);
+            return;
+        }
+
+        if (_lease is not null)
+        {
+            _process = StoreProcess.Start(_folder);
+        }
+
+        while (waited.Elapsed < StartLimit)
+        {
+            Interrupted.ThrowIfCancellationRequested();
+            if (await StoreProcess.FindAsync(_folder) is { } answering)
             {
-                throw new InvalidOperationException(
-                    $"the store of {full} exited with {process.ExitCode}: {(await process.StandardError.ReadToEndAsync()).Trim()}. Name another folder (--data FOLDER), a store (--store HOST:PORT), or keep nothing (--no-store)");
+                if (_process is null)
+                {
+                    _process = answering;
+                    return;
+                }
+
+                answering.Dispose();
+                LogStarted(_logger, _folder, waited.Elapsed.TotalSeconds);
+                return;
+            }
+
+            if (_process is { HasEnded: true })
+            {
+                throw new InvalidOperationException($"{_process.Errors}. Or name another folder (--data FOLDER), a store (--store HOST:PORT), or keep nothing (--no-store)");
             }
 
             await Task.Delay(LookInterval);
         }
 
-        throw new InvalidOperationException($"the store of {full} did not answer within {Limit.TotalSeconds} s");
+        throw new InvalidOperationException(_lease is null
+            ? $"no store serves {_folder}: start the cluster's first node, with the same folder, or keep nothing as it does (--no-store)"
+            : $"the store of {_folder} did not answer within {StartLimit.TotalSeconds} s");
     }
 
-    /// <summary>Stops it in order; returns when its process has ended.</summary>
-    public async Task StopAsync()
+    async Task WatchAsync()
+    {
+        TimeSpan backoff = FirstBackoff;
+        try
+        {
+            await using ConnectionMultiplexer connection = await ConnectionMultiplexer.ConnectAsync(StoreExtensions.Parse(Address));
+            var silent = Stopwatch.StartNew();
+            while (true)
+            {
+                await Task.Delay(WatchInterval, _stopping.Token);
+                if (!_process!.HasEnded && await AnswersAsync(connection))
+                {
+                    silent.Restart();
+                    backoff = FirstBackoff;
+                    continue;
+                }
+
+                if (!_process.HasEnded && silent.Elapsed < SilenceLimit)
+                {
+                    continue;
+                }
+
+                if (_process.IsDamaged)
+                {
+                    LogDamaged(_logger, _folder, _process.Errors);
+                    return;
+                }
+
+                LogRestarted(_logger, _folder, _process.HasEnded ? "has ended" : "does not answer", backoff.TotalSeconds, _process.Errors);
+                await _process.KillAsync();
+                await Task.Delay(backoff, _stopping.Token);
+                backoff = backoff * 2 < MaxBackoff ? backoff * 2 : MaxBackoff;
+                _process.Dispose();
+                _process = StoreProcess.Start(_folder);
+                silent.Restart();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // This node stops.
+        }
+        catch (InvalidOperationException failure)
+        {
+            LogDamaged(_logger, _folder, failure.Message);
+        }
+    }
+
+    static async Task<bool> AnswersAsync(ConnectionMultiplexer connection)
     {
         try
         {
-            using Process process = Process.GetProcessById(_process);
-            if (OperatingSystem.IsWindows())
-            {
-                process.Kill();
-            }
-            else
-            {
-                _ = Kill(_process, Terminate);
-            }
-
-            using var limit = new CancellationTokenSource(Limit);
-            await process.WaitForExitAsync(limit.Token);
-        }
-        catch (ArgumentException)
-        {
-            // It has ended already.
-        }
-    }
-
-    /// <summary>The store that says it serves the folder, if it answers and takes the folder's password.</summary>
-    static async Task<EmbeddedStore?> FindAsync(string folder)
-    {
-        (string file, string secret) = (Path.Combine(folder, AddressFile), Path.Combine(folder, PasswordFile));
-        try
-        {
-            using JsonDocument said = JsonDocument.Parse(await File.ReadAllTextAsync(file));
-            int port = said.RootElement.GetProperty("port").GetInt32();
-            string password = (await File.ReadAllTextAsync(secret)).Trim();
-            string address = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{port},password={password}");
-            await using ConnectionMultiplexer connection = await ConnectionMultiplexer.ConnectAsync(address);
             await connection.GetDatabase().PingAsync();
-            return new EmbeddedStore(address, said.RootElement.GetProperty("process").GetInt32());
+            return true;
         }
-        catch (Exception missing) when (missing is IOException or JsonException or RedisException or KeyNotFoundException)
+        catch (Exception failure) when (failure is RedisException or TimeoutException)
         {
-            return null;
+            return false;
         }
     }
-
-    // Where it is published, in a folder beside this program; else where the build puts it.
-    static (string Program, string[] First) FindProgram()
-    {
-        DirectoryInfo own = new(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
-        string published = Path.Combine(own.FullName, "store", Program);
-        string built = Path.Combine(own.Parent!.Parent!.FullName, "Store", own.Name, Program + ".dll");
-        return File.Exists(published) ? (published, [])
-            : File.Exists(built) ? ("dotnet", [built])
-            : throw new InvalidOperationException($"the embedded store is not there: expected {published} or {built}. Build or publish src/Store, use --store with the address of a Redis-compatible store, or keep nothing (--no-store)");
-    }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Kill(int process, int signal);
 
     [LoggerMessage(4101, LogLevel.Information, "The store of {Folder} was running already")]
     static partial void LogFound(ILogger logger, string folder);
 
     [LoggerMessage(4102, LogLevel.Information, "The store of {Folder} started in {Seconds:0.0} s")]
     static partial void LogStarted(ILogger logger, string folder, double seconds);
+
+    [LoggerMessage(4103, LogLevel.Warning, "The store of {Folder} {State}: it is started again in {Seconds} s. {Errors}")]
+    static partial void LogRestarted(ILogger logger, string folder, string state, double seconds, string errors);
+
+    [LoggerMessage(4104, LogLevel.Critical, "The store of {Folder} cannot be started again, and nothing is stored until this node is: {Errors}")]
+    static partial void LogDamaged(ILogger logger, string folder, string errors);
 }

@@ -28,6 +28,8 @@ public static class StoreExtensions
         }
 
         silo.Services.AddSingleton<IStoredSessions>(_ => new StoredSessions(address, KeyOf(clusterId, "sessions", "")));
+        silo.Services.AddSingleton(_ => new StoreReadiness(address, KeyOf(clusterId, "readiness", Guid.NewGuid().ToString("N"))));
+        silo.Services.AddHealthChecks().AddCheck<StoreReadiness>("store", tags: ["ready"]);
         silo.UseRedisReminderService(redis => redis.ConfigurationOptions = Parse(address));
         return silo.AddStorage("sessions", clusterId, address, Retention).AddStorage("cluster", clusterId, address, expiry: null);
     }

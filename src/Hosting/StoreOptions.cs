@@ -60,15 +60,26 @@ public sealed class StoreOptions : IValidatableObject
         }
     }
 
+    // Without the value: it may hold a password.
     string? Broken()
     {
+        if (Address.Contains("://", StringComparison.Ordinal))
+        {
+            return "a URL such as redis://… is not understood; write redis://:SECRET@HOST:PORT as HOST:PORT,password=SECRET, and rediss:// with ,ssl=true";
+        }
+
+        if (Address.Split(',')[0].Contains('@', StringComparison.Ordinal))
+        {
+            return "a host has no '@': write the password as ,password=SECRET after the port";
+        }
+
         try
         {
             return ConfigurationOptions.Parse(Address).EndPoints.Count > 0 ? null : "it names no host";
         }
-        catch (ArgumentException failure)
+        catch (ArgumentException)
         {
-            return failure.Message;
+            return "one of its parts is not understood, whose value is not told since it may be a secret";
         }
     }
 }

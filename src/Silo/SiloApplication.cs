@@ -17,7 +17,7 @@ namespace IgptCluster.Silo;
 /// <summary>A silo put together: grains, devices, and unless told otherwise the gateway.</summary>
 /// <param name="app">The process's host.</param>
 /// <param name="listen">Where it answers clients.</param>
-/// <param name="store">The embedded store to stop with it; null: none.</param>
+/// <param name="store">The embedded store, disposed with it; null: none.</param>
 internal sealed partial class SiloApplication(WebApplication app, ListenOptions listen, EmbeddedStore? store) : IAsyncDisposable
 {
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
@@ -56,9 +56,10 @@ internal sealed partial class SiloApplication(WebApplication app, ListenOptions 
         }
 
         string[] devices = CheckModels(replicas);
+        PortCheck.Require(cluster, listen);
 
         // From here on something may have to be stopped again.
-        EmbeddedStore? store = stored.EmbeddedFolder(cluster.ClusterId) is { } folder ? await EmbeddedStore.StartAsync(folder) : null;
+        EmbeddedStore? store = stored.EmbeddedFolder(cluster.ClusterId) is { } folder ? await EmbeddedStore.StartAsync(folder, isOwner: cluster.PrimaryPort is null) : null;
         try
         {
             string? membership = stored.Address.Length > 0 ? stored.Address : null;
@@ -69,12 +70,11 @@ internal sealed partial class SiloApplication(WebApplication app, ListenOptions 
             builder.Services.AddSingleton<IReplicaHost>(services => new DeviceReplicaHost(
                 replicas, advertisement, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>()));
 
-            // A silo that joins another's cluster uses the store, and leaves it to the first to stop it.
-            return new SiloApplication(Listen(builder, listen, limits), listen, cluster.PrimaryPort is null ? store : null);
+            return new SiloApplication(Listen(builder, listen, limits), listen, store);
         }
         catch
         {
-            await (store is { IsOwn: true } ? store.StopAsync() : Task.CompletedTask);
+            await (store?.DisposeAsync() ?? ValueTask.CompletedTask);
             throw;
         }
     }
@@ -116,7 +116,8 @@ internal sealed partial class SiloApplication(WebApplication app, ListenOptions 
     /// <exception cref="OperationCanceledException">The process was told to stop first.</exception>
     internal async Task<IReadOnlyList<string>> StartAsync(CancellationToken cancellationToken)
     {
-        await app.StartAsync(cancellationToken);
+        using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, store?.Interrupted ?? default);
+        await app.StartAsync(interrupted.Token);
         _isStarted = true;
         IReadOnlyList<string> models = app.Services.GetRequiredService<IReplicaHost>().Advertisement.Models;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Stopping);
@@ -223,14 +224,12 @@ internal sealed partial class SiloApplication(WebApplication app, ListenOptions 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await app.StopAsync();
-        await app.DisposeAsync();
+        // Whoever starts a store ends it, whatever becomes of the rest.
+        await using EmbeddedStore? last = store;
+        await using WebApplication host = app;
 
-        // A node that could not start must not take the store of one that runs.
-        if (store is not null && (store.IsOwn || _isStarted))
-        {
-            await store.StopAsync();
-        }
+        // What has not started cannot stop: it would hide why.
+        await (_isStarted ? host.StopAsync() : Task.CompletedTask);
     }
 
     static ServedCheckpoint[] BundledModels()

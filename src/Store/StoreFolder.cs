@@ -1,11 +1,11 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 
 namespace IgptCluster.Store;
 
 /// <summary>
-/// A store's folder: its data, its password, and a file that tells where the store that serves it listens; <c>EmbeddedStore</c> in Hosting reads those two.
-/// Held by one process at a time.
+/// A store's folder: its data, its password, the folder of its socket, and a file that tells where the store listens; <c>EmbeddedStore</c> in Hosting reads those. Held by one process at a time.
 /// </summary>
 internal sealed class StoreFolder : IDisposable
 {
@@ -13,6 +13,9 @@ internal sealed class StoreFolder : IDisposable
     const string PasswordFile = "password";
     const string AddressFile = "address.json";
     const int PasswordBytes = 24;
+    const int MaxSocketBytes = 107; // sun_path
+    const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    const UnixFileMode OwnerFolder = OwnerOnly | UnixFileMode.UserExecute;
 
     readonly string _path;
     readonly FileStream _lock;
@@ -20,42 +23,112 @@ internal sealed class StoreFolder : IDisposable
     StoreFolder(string path, FileStream locked)
     {
         (_path, _lock) = (path, locked);
-        Data = Path.Combine(path, "data");
-        MakePrivate(Data);
         Password = ReadOrMakePassword(Path.Combine(path, PasswordFile));
     }
 
-    /// <summary>Where the store keeps its files.</summary>
-    internal string Data { get; }
+    /// <summary>Checkpoints and the append-only file.</summary>
+    internal string Data => Path.Combine(_path, "data");
+
+    /// <summary>Records that memory has no room for.</summary>
+    internal string Log => Path.Combine(_path, "log");
+
+    /// <summary>The number of the last acknowledged test write.</summary>
+    internal string Acknowledged => Path.Combine(_path, "acknowledged");
+
+    /// <summary>The Unix socket, in a folder that only its user can enter.</summary>
+    internal string Socket => Path.Combine(_path, "run", "store.sock");
 
     /// <summary>Made at the folder's first use; only the folder's owner can read it.</summary>
     internal string Password { get; }
 
+    /// <summary>Names this start of the store: a client compares it with what <c>address.json</c> says.</summary>
+    internal string Nonce { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+
     /// <summary>Takes a folder.</summary>
     /// <param name="path">The folder; made if it is missing.</param>
     /// <returns>Null if another process has it.</returns>
-    /// <exception cref="IOException">The folder cannot be made or written.</exception>
+    /// <exception cref="IOException">The folder cannot be made or written, or its path is too long for a socket.</exception>
     internal static StoreFolder? TryOpen(string path)
     {
         string full = Path.GetFullPath(path);
+        int bytes = Encoding.UTF8.GetByteCount(Path.Combine(full, "run", "store.sock"));
+        if (bytes > MaxSocketBytes)
+        {
+            throw new IOException($"the path of its socket has {bytes} bytes, and a Unix socket's has {MaxSocketBytes} at most: name a data folder with a shorter path");
+        }
+
         Directory.CreateDirectory(full);
+        FileStream locked;
         try
         {
-            return new StoreFolder(full, new FileStream(Path.Combine(full, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            locked = new FileStream(Path.Combine(full, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException) when (File.Exists(Path.Combine(full, LockFile)))
+        catch (IOException failure) when (failure.GetType() == typeof(IOException) && File.Exists(Path.Combine(full, LockFile)))
         {
             return null;
         }
+
+        try
+        {
+            var folder = new StoreFolder(full, locked);
+            folder.MakeFolders();
+            return folder;
+        }
+        catch
+        {
+            locked.Dispose();
+            throw;
+        }
     }
 
-    /// <summary>Tells where this process listens. A process that dies leaves the file: who reads it tries the address.</summary>
-    /// <param name="port">Port on loopback.</param>
-    internal void Announce(int port)
+    /// <summary>Moves the data to a folder of its own within this one, so that the store starts empty. Deletes nothing.</summary>
+    /// <returns>Where the data is now; null: there was none.</returns>
+    internal string? SetAside()
     {
-        string file = Path.Combine(_path, AddressFile);
+        string[] old = [.. new[] { Data, Log, Acknowledged }.Where(path => File.Exists(path) || Directory.Exists(path))];
+        if (old.Length == 0)
+        {
+            return null;
+        }
+
+        string aside = Path.Combine(_path, $"set-aside-{DateTime.UtcNow:yyyyMMdd-HHmmss-fff}");
+        Directory.CreateDirectory(aside);
+        foreach (string path in old)
+        {
+            Directory.Move(path, Path.Combine(aside, Path.GetFileName(path)));
+        }
+
+        MakeFolders();
+        return aside;
+    }
+
+    /// <summary>Removes the socket that a killed store has left: the lock tells that no store listens on it.</summary>
+    internal void ClearSocket() => File.Delete(Socket);
+
+    /// <summary>Tells where this process listens. A process that dies leaves the file: who reads it tries the socket.</summary>
+    /// <param name="port">Port on loopback; null: the socket alone.</param>
+    internal void Announce(int? port) => Replace(
+        Path.Combine(_path, AddressFile), JsonSerializer.Serialize(new { process = Environment.ProcessId, socket = Socket, nonce = Nonce, port }));
+
+    /// <summary>Writes a file that only its owner can read, whole or not at all; it is on the disk when this returns.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="text">What it holds.</param>
+    internal static void Replace(string file, string text)
+    {
         string written = file + ".new";
-        File.WriteAllText(written, JsonSerializer.Serialize(new { port, process = Environment.ProcessId }));
+        File.Delete(written); // one that another umask left
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = OwnerOnly;
+        }
+
+        using (var stream = new FileStream(written, options))
+        {
+            stream.Write(Encoding.UTF8.GetBytes(text));
+            stream.Flush(flushToDisk: true);
+        }
+
         File.Move(written, file, overwrite: true);
     }
 
@@ -66,35 +139,30 @@ internal sealed class StoreFolder : IDisposable
         _lock.Dispose();
     }
 
-    // What sessions hold is nobody else's; the folder around it may be the user's own, and stays as it is.
-    static void MakePrivate(string folder)
+    // What sessions hold is nobody else's; the folder around them may be the user's own, and stays as it is.
+    void MakeFolders()
     {
-        if (OperatingSystem.IsWindows())
+        foreach (string folder in new[] { Data, Log, Path.GetDirectoryName(Socket)! })
         {
-            Directory.CreateDirectory(folder);
-        }
-        else
-        {
-            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            if (OperatingSystem.IsWindows())
+            {
+                Directory.CreateDirectory(folder);
+            }
+            else
+            {
+                Directory.CreateDirectory(folder, OwnerFolder);
+                File.SetUnixFileMode(folder, OwnerFolder); // one that was there, or that the umask narrowed
+            }
         }
     }
 
     static string ReadOrMakePassword(string file)
     {
-        if (File.Exists(file))
+        if (!File.Exists(file))
         {
-            return File.ReadAllText(file).Trim();
+            Replace(file, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(PasswordBytes)));
         }
 
-        string password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(PasswordBytes));
-        string written = file + ".new";
-        File.WriteAllText(written, password);
-        if (!OperatingSystem.IsWindows())
-        {
-            File.SetUnixFileMode(written, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        }
-
-        File.Move(written, file);
-        return password;
+        return File.ReadAllText(file).Trim();
     }
 }

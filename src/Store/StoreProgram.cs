@@ -8,33 +8,79 @@ namespace IgptCluster.Store;
 /// <summary>Serves one folder until it is told to stop.</summary>
 internal static partial class StoreProgram
 {
+    const int Failed = 1;
     const int FolderTaken = 3;
+    const int Damaged = 4; // EmbeddedStore does not start it again
+    const int WriteFailed = 5;
+    const int NoSpace = 28; // errno
 
     /// <summary>Serves a folder.</summary>
     /// <param name="path">The folder.</param>
-    /// <param name="port">Port on loopback; 0 takes a free one.</param>
+    /// <param name="port">Port on loopback beside the folder's socket, 0 takes a free one; null: none.</param>
+    /// <param name="acceptsLoss">Sets data that is there aside and starts empty.</param>
     /// <param name="cancellationToken">Stops in order: what was written is on the disk.</param>
     /// <returns>The process's exit code.</returns>
-    internal static async Task<int> RunAsync(string path, int port, CancellationToken cancellationToken)
+    internal static async Task<int> RunAsync(string path, int? port, bool acceptsLoss, CancellationToken cancellationToken)
     {
-        StoreFolder? folder = StoreFolder.TryOpen(path);
-        if (folder is null)
+        try
         {
-            await Console.Error.WriteLineAsync($"igpt store: another store serves {path}: stop it first, or name another folder");
-            return FolderTaken;
-        }
+            using StoreFolder? folder = StoreFolder.TryOpen(path);
+            if (folder is null)
+            {
+                return await FailAsync(FolderTaken, $"another store serves {path}: stop it first, or name another folder");
+            }
 
-        using (folder)
+            if (acceptsLoss && folder.SetAside() is { } aside)
+            {
+                Console.WriteLine($"The data of {path} was set aside in {aside}; nothing was deleted");
+            }
+
+            return await ServeAsync(folder, path, port is 0 ? FreePort() : port, cancellationToken);
+        }
+        catch (DamagedStoreException failure)
         {
-            int chosen = port > 0 ? port : FreePort();
-            using var server = new GarnetServer(Arguments(folder, chosen));
-            server.Start();
-            folder.Announce(chosen);
-            Console.WriteLine($"Ready: store on 127.0.0.1:{chosen}, folder {path}");
-            var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            await using CancellationTokenRegistration told = cancellationToken.Register(stop.SetResult);
-            await stop.Task;
+            return await FailAsync(
+                Damaged, $"the data in {path} is damaged, so the store does not start: {OneLine(failure.Message)}. Restore a copy of the folder, or run igpt-store --folder {path} --accept-loss, which sets the data aside and starts empty");
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or SocketException)
+        {
+            return await FailAsync(Failed, $"{path} cannot be served: {OneLine(failure.Message)}");
+        }
+    }
+
+    static async Task<int> ServeAsync(StoreFolder folder, string path, int? port, CancellationToken cancellationToken)
+    {
+        var writes = new TestWrites(folder);
+        folder.ClearSocket();
+        using GarnetServer server = Start(folder, port);
+        await writes.BeginAsync(cancellationToken);
+        folder.Announce(port);
+        Console.WriteLine($"Ready: store on {(port is null ? folder.Socket : $"127.0.0.1:{port}")}, folder {path}");
+        try
+        {
+            await writes.RunAsync(cancellationToken);
             return 0;
+        }
+        catch (IOException failure)
+        {
+            // At once: Garnet's own end waits for writes that never come.
+            Environment.Exit(await FailAsync(WriteFailed, $"{path} cannot be written, so the store ends and must be started again: {OneLine(failure.Message)}. Is there room on the disk?"));
+            return WriteFailed;
+        }
+    }
+
+    static GarnetServer Start(StoreFolder folder, int? port)
+    {
+        try
+        {
+            var server = new GarnetServer(GarnetSettings.For(folder, port));
+            server.Start();
+            return server;
+        }
+        catch (Exception failure) when (failure is not (SocketException or UnauthorizedAccessException or IOException { HResult: NoSpace }))
+        {
+            // A full disk damages nothing. Recovery throws what its parts do: of Garnet, of the runtime, of the file system.
+            throw new DamagedStoreException(failure.Message, failure);
         }
     }
 
@@ -47,13 +93,13 @@ internal static partial class StoreProgram
         }
     }
 
-    // Sizes for session logs of kilobytes, not for a cache of gigabytes; checkpoints keep the append-only file from growing for ever.
-    static string[] Arguments(StoreFolder folder, int port) =>
-    [
-        "-q", "--bind", "127.0.0.1", "--port", $"{port}", "--auth", "Password", "--password", folder.Password, "--lua",
-        "--aof", "--aof-commit-wait", "--recover", "--checkpointdir", folder.Data, "--checkpoint-freq", "60", "--device-type", "RandomAccess",
-        "--memory", "256m", "--page", "1m", "--index", "4m", "--aof-memory", "16m", "--aof-page-size", "4m", "--aof-segment-size", "8m",
-    ];
+    static async Task<int> FailAsync(int code, string message)
+    {
+        await Console.Error.WriteLineAsync($"igpt-store: {message}");
+        return code;
+    }
+
+    static string OneLine(string message) => message.ReplaceLineEndings(" ").Trim().TrimEnd('.');
 
     [LibraryImport("libc", EntryPoint = "setsid")]
     private static partial int BeginSession();

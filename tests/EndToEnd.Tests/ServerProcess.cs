@@ -122,6 +122,20 @@ internal sealed class ServerProcess : IAsyncDisposable
             grpc);
     }
 
+    /// <summary>A gateway that is a cluster of its own, with an embedded store. It has no device and gets never ready: returns at once.</summary>
+    public static ServerProcess LaunchGatewayOnFolder(string folder)
+    {
+        int[] ports = FreePorts(4);
+        string[] arguments =
+        [
+            $"--Igpt:Listen:Grpc=127.0.0.1:{ports[2]}", $"--Igpt:Listen:Http=127.0.0.1:{ports[3]}", $"--Igpt:Cluster:SiloPort={ports[0]}",
+            $"--Igpt:Cluster:ClientPort={ports[1]}", $"--Igpt:Store:Folder={folder}", $"--Igpt:Cluster:ClusterId={Guid.NewGuid():N}",
+        ];
+        var server = new ServerProcess(new Process { StartInfo = StartOf("Gateway", arguments, FolderOf("Gateway")) }, new Uri($"http://127.0.0.1:{ports[2]}"));
+        server.Start();
+        return server;
+    }
+
     /// <summary>Runs a server that is to end by itself, and gives what it wrote.</summary>
     public static Task<(int Code, string Output)> RunToEndAsync(string project, string[] arguments, params (string Name, string Value)[] environment) =>
         RunToEndAsync(project, arguments, FolderOf(project), environment);

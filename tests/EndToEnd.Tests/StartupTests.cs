@@ -159,6 +159,19 @@ public sealed class StartupTests
         Assert.All(cluster.Replicas, replica => Assert.Equal("ready", replica.State, ignoreCase: true));
     }
 
+    [Theory]
+    [InlineData("redis://:s3cret@store:6379", "password=SECRET")]
+    [InlineData("user:s3cret@store:6379", "'@'")]
+    [InlineData("store:6379,passwort=s3cret", "may be a secret")]
+    public async Task Silo_StoreAddressNotUnderstood_SaysTheRuleAndNotTheSecret(string address, string words)
+    {
+        (int code, string output) = await ServerProcess.RunToEndAsync("Silo", ["--model", Bundled], ("Igpt__Store__Enabled", "true"), ("Igpt__Store__Address", address));
+        Assert.StartsWith("igpt silo: Igpt:Store:Address ", output, StringComparison.Ordinal);
+        Assert.Contains(words, output, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", output, StringComparison.Ordinal);
+        Assert.Equal(2, code);
+    }
+
     [Fact]
     public async Task Silo_UserWithoutALocalShareFolder_MakesIt()
     {

@@ -1,0 +1,55 @@
+using System.Net;
+using System.Net.Sockets;
+using Garnet.server;
+using Garnet.server.Auth.Settings;
+using Tsavorite.core;
+
+namespace IgptCluster.Store;
+
+/// <summary>How Garnet serves a folder.</summary>
+internal static class GarnetSettings
+{
+    const int CheckpointSeconds = 60;
+
+    /// <summary>
+    /// Sizes for session logs of kilobytes, not for a cache of gigabytes: records that memory has no room for are on the disk, none is dropped. Checkpoints keep the append-only file
+    /// from growing for ever, and compaction before them the records. Compaction deletes nothing by itself: records that it moves are in no append-only file until the checkpoint.
+    /// </summary>
+    /// <param name="folder">The store's folder.</param>
+    /// <param name="port">Port on loopback beside the socket; null: none.</param>
+    internal static GarnetServerOptions For(StoreFolder folder, int? port)
+    {
+        var socket = new UnixDomainSocketEndPoint(folder.Socket);
+        return new GarnetServerOptions
+        {
+            QuietMode = true,
+            EndPoints = port is { } number ? [socket, new IPEndPoint(IPAddress.Loopback, number)] : [socket],
+            UnixSocketPath = folder.Socket,
+            UnixSocketPermission = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            AuthSettings = new PasswordAuthenticationSettings(folder.Password),
+            EnableLua = true,
+            LuaOptions = new LuaOptions(),
+            DeviceType = DeviceType.RandomAccess,
+            Recover = true,
+            FailOnRecoveryError = true,
+            CheckpointDir = folder.Data,
+            CheckpointFrequencySecs = CheckpointSeconds,
+            LogDir = folder.Log,
+            EnableStorageTier = true,
+            LogMemorySize = "128m",
+            PageSize = "1m",
+            SegmentSize = "64m",
+            ObjectLogSegmentSize = "64m",
+            IndexMemorySize = "4m",
+            IndexMaxMemorySize = "64m",
+            BufferPoolMemoryBudget = "64m",
+            CompactionType = LogCompactionType.Lookup,
+            CompactionMaxSegments = 4,
+            EnableAOF = true,
+            WaitForCommit = true,
+            AofMemorySize = "16m",
+            AofPageSize = "4m",
+            AofSegmentSize = "8m",
+        };
+    }
+}
