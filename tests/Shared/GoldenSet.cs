@@ -63,6 +63,8 @@ internal sealed class GoldenTensors
 
     public long[] Shape(string name) => _entries[name].Shape;
 
+    public bool IsInteger(string name) => !_entries[name].Dtype.Contains('F', StringComparison.Ordinal);
+
     public float[] Floats(string name) => Convert(name, (dtype, bytes) => dtype switch
     {
         "F32" => MemoryMarshal.Cast<byte, float>(bytes).ToArray(),

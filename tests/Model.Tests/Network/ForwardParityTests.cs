@@ -1,10 +1,9 @@
-using System.Text.RegularExpressions;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Model.Tests.Network;
 
-public sealed partial class ForwardParityTests
+public sealed class ForwardParityTests
 {
     public static TheoryData<string, string> Forwards => GoldenNetwork.Cases("forward");
 
@@ -13,17 +12,32 @@ public sealed partial class ForwardParityTests
     public void Forward_GoldenCase_EqualsHuggingFace(string model, string name)
     {
         using DisposeScope scope = NewDisposeScope();
-        using IDisposable noGradient = no_grad();
         var golden = new GoldenCase(model, name);
-        string? problem = ProblemType().Match(golden.Notes) is { Success: true } match ? match.Groups[1].Value : null;
-        using ImageGpt network = GoldenNetwork.Load(model, change: config => config with { ProblemType = problem });
+        using ImageGpt network = GoldenNetwork.Load(model, change: config => config with { ProblemType = golden.ProblemType });
+        ComputeAndCompare(golden, network);
+    }
+
+    [Theory]
+    [InlineData("3")]
+    [InlineData("3, 1")]
+    public void Forward_ClassifierOfOneOutput_GivesHuggingFacesLogitsAndMeanSquaredError(string labelShape)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var regression = new RegressionCase("full_b3", labelShape);
+        using ImageGpt network = RegressionCase.Network();
+        ComputeAndCompare(regression.Case, network);
+    }
+
+    static void ComputeAndCompare(GoldenCase golden, ImageGpt network)
+    {
+        using IDisposable noGradient = no_grad();
         Tensor? mask = golden.Ids("attention_mask");
         ImageGptOutput output = network.Forward(new ImageGptInput
         {
             TokenIds = golden.Ids("input_ids"),
             AttentionMask = mask,
             PositionIds = golden.Ids("position_ids"),
-            Labels = golden.Labels(problem == "multi_label_classification"),
+            Labels = golden.Labels(),
             WantsHiddenStates = true,
             WantsAttentions = golden.HasOutput("attentions"),
         });
@@ -80,7 +94,4 @@ public sealed partial class ForwardParityTests
         if (golden.HasOutput("loss") && output.Loss is { } loss)
             golden.AssertClose("loss", loss.reshape(golden.Shape("loss")));
     }
-
-    [GeneratedRegex(@"problem_type='(\w+)'")]
-    private static partial Regex ProblemType();
 }

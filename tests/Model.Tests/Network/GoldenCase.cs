@@ -1,27 +1,37 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using IgptCluster.Tests.Shared;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Model.Tests.Network;
 
 /// <summary>One case of the golden set: its inputs as tensors, and the comparison with its outputs.</summary>
-sealed class GoldenCase
+sealed partial class GoldenCase
 {
     readonly JsonElement _json;
     readonly GoldenTensors _tensors;
 
     public GoldenCase(string model, string name)
+        : this(GoldenSet.Folder, model, name)
     {
-        using JsonDocument document = GoldenSet.Json("cases", model, "cases.json");
+    }
+
+    public GoldenCase(string set, string model, string name)
+    {
+        string folder = Path.Combine(set, "cases", model);
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "cases.json")));
         _json = document.RootElement.GetProperty("cases").EnumerateArray()
             .Single(entry => entry.GetProperty("name").GetString() == name).Clone();
-        _tensors = GoldenSet.Tensors("cases", model, "cases.safetensors");
+        _tensors = new GoldenTensors(Path.Combine(folder, "cases.safetensors"));
         Name = $"{model}/{name}";
     }
 
     public string Name { get; }
 
     public string Notes => _json.GetProperty("notes").GetString()!;
+
+    /// <summary>The problem_type that the case sets in the configuration; null for none.</summary>
+    public string? ProblemType => ProblemTypeOf().Match(Notes) is { Success: true } match ? match.Groups[1].Value : null;
 
     public JsonElement Json => _json;
 
@@ -37,9 +47,10 @@ sealed class GoldenCase
         ? tensor(Integers("inputs", input)).reshape(_tensors.Shape(Stored("inputs", input)))
         : null;
 
-    public Tensor? Labels(bool areFloats) => !HasInput("labels") ? null
-        : areFloats ? tensor(_tensors.Floats(Stored("inputs", "labels"))).reshape(_tensors.Shape(Stored("inputs", "labels")))
-        : Ids("labels");
+    /// <summary>Labels as they are stored: whole numbers of classes, floats of several labels at once and of regressions.</summary>
+    public Tensor? Labels() => !HasInput("labels") ? null
+        : _tensors.IsInteger(Stored("inputs", "labels")) ? Ids("labels")
+        : tensor(_tensors.Floats(Stored("inputs", "labels"))).reshape(_tensors.Shape(Stored("inputs", "labels")));
 
     public Tensor Expected(string output) => tensor(_tensors.Floats(Stored("outputs", output))).reshape(Shape(output));
 
@@ -66,4 +77,7 @@ sealed class GoldenCase
     }
 
     string Stored(string section, string name) => _json.GetProperty(section).GetProperty(name).GetString()!;
+
+    [GeneratedRegex(@"problem_type='(\w+)'")]
+    private static partial Regex ProblemTypeOf();
 }
