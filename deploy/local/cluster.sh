@@ -255,7 +255,7 @@ start_node() { # NAME
   local name=$1 dll share options=()
   (
     cd "$(fact "$name" directory)"
-    export Igpt__Store__Address=$store_address Igpt__Cluster__ClusterId=$cluster_id DOTNET_hostBuilder__reloadConfigOnChange=false
+    export Igpt__Store__Address=$store_address Igpt__Cluster__ClusterId=$cluster_id
     Igpt__Cluster__SiloPort=$(fact "$name" siloPort) Igpt__Cluster__ClientPort=$(fact "$name" clientPort) Igpt__Listen__Http=127.0.0.1:$(fact "$name" http)
     export Igpt__Cluster__SiloPort Igpt__Cluster__ClientPort Igpt__Listen__Http
     case $name in

@@ -1,9 +1,7 @@
-using System.Text.RegularExpressions;
-
 namespace IgptCluster.Contracts;
 
 /// <summary>What a classifier head must look like, whether a client puts it or a checkpoint folder holds it.</summary>
-public static partial class HeadRules
+public static class HeadRules
 {
     /// <summary>Most labels of one head.</summary>
     public const int MaxLabels = 100_000;
@@ -34,10 +32,10 @@ public static partial class HeadRules
     public static IReadOnlyList<FieldViolation> Violations(HeadSpec head, int layers, int width)
     {
         var broken = new List<FieldViolation>();
-        if (!Name().IsMatch(head.Name))
+        if (!IdRule.IsKeptBy(head.Name))
         {
             string given = head.Name.Length <= 80 ? $"'{head.Name}'" : $"{head.Name.Length:N0} characters";
-            broken.Add(new("head", $"a head's name is 1 … 64 letters, digits, '.', '_' or '-', a letter or digit first; given {given}"));
+            broken.Add(new("head", $"a head's name is {IdRule.Words}; given {given}"));
         }
 
         if (head.Layer < 0 || head.Layer > layers)
@@ -101,7 +99,4 @@ public static partial class HeadRules
             broken.Add(new($"{field}[{at}]", $"every value must be finite; given {values[at]}{(count > 1 ? $" and {count - 1:N0} more that are not" : "")}"));
         }
     }
-
-    [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
-    private static partial Regex Name();
 }

@@ -15,9 +15,7 @@ internal static class GatewayApplication
     /// <exception cref="InvalidOperationException">The store is not there.</exception>
     internal static async Task<int> RunAsync(Dictionary<string, string?> given, CancellationToken cancellationToken)
     {
-        WebApplicationBuilder builder = WebApplication.CreateBuilder();
-        builder.Configuration.AddInMemoryCollection(given);
-        builder.Logging.AddIgptLogging();
+        WebApplicationBuilder builder = ServerBuilder.Create(given);
         NodeSettings settings = builder.ReadSettings(out GatewayOptions limits);
         PortCheck.Require(settings.Cluster, settings.Listen);
         string? membership = settings.Store.Address.Length > 0 ? settings.Store.Address : null;

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
+using IgptCluster.Contracts;
 
 namespace IgptCluster.Hosting;
 
@@ -31,8 +32,7 @@ public sealed class ClusterOptions : IValidatableObject
     [Range(1, 65535)]
     public int? PrimaryPort { get; set; }
 
-    /// <summary>Cluster id: silos of another id are not joined. Default <c>igpt</c>.</summary>
-    [Required]
+    /// <summary>Cluster id: silos of another id are not joined. 1 … 64 letters, digits, '.', '_' or '-', a letter or digit first. Default <c>igpt</c>.</summary>
     public string ClusterId { get; set; } = "igpt";
 
     /// <summary>
@@ -48,6 +48,11 @@ public sealed class ClusterOptions : IValidatableObject
         if (!IPAddress.TryParse(Address, out _))
         {
             yield return new ValidationResult($"Igpt:Cluster:Address must be an IP address such as 10.0.0.7; given '{Address}'", [nameof(Address)]);
+        }
+
+        if (!IdRule.IsKeptBy(ClusterId))
+        {
+            yield return new ValidationResult($"Igpt:Cluster:ClusterId: must be {IdRule.Words}; given '{ClusterId}'", [nameof(ClusterId)]);
         }
     }
 }

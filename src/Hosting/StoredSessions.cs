@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
 using IgptCluster.Contracts;
 using StackExchange.Redis;
 
@@ -7,7 +8,7 @@ namespace IgptCluster.Hosting;
 /// <summary>The sessions of a Redis-compatible store, by the names of their entries. Any thread.</summary>
 /// <param name="address">The store.</param>
 /// <param name="prefix">What the names of their entries begin with; the session's id follows.</param>
-internal sealed class StoredSessions(string address, string prefix) : IStoredSessions, IAsyncDisposable
+internal sealed partial class StoredSessions(string address, string prefix) : IStoredSessions, IAsyncDisposable
 {
     const int PageSize = 1000;
 
@@ -19,7 +20,7 @@ internal sealed class StoredSessions(string address, string prefix) : IStoredSes
         ConnectionMultiplexer connection = await _connection.Value;
         foreach (IServer server in connection.GetServers().Where(server => !server.IsReplica))
         {
-            await foreach (RedisKey key in server.KeysAsync(pattern: $"{prefix}*", pageSize: PageSize).WithCancellation(cancellationToken))
+            await foreach (RedisKey key in server.KeysAsync(pattern: $"{Escaped(prefix)}*", pageSize: PageSize).WithCancellation(cancellationToken))
             {
                 yield return new SessionId(key.ToString()[prefix.Length..]);
             }
@@ -34,4 +35,10 @@ internal sealed class StoredSessions(string address, string prefix) : IStoredSes
             await (await _connection.Value).DisposeAsync();
         }
     }
+
+    // What stands for other characters in a pattern stands for itself in a name.
+    static string Escaped(string name) => Special().Replace(name, @"\$0");
+
+    [GeneratedRegex(@"[\\*?\[\]^]")]
+    private static partial Regex Special();
 }

@@ -46,9 +46,7 @@ internal sealed partial class SiloApplication(WebApplication app, ListenOptions 
     /// <exception cref="CheckpointException">A model's folder breaks a rule.</exception>
     internal static async Task<SiloApplication> BuildAsync(Dictionary<string, string?> settings)
     {
-        WebApplicationBuilder builder = WebApplication.CreateBuilder();
-        builder.Configuration.AddInMemoryCollection(settings);
-        builder.Logging.AddIgptLogging();
+        WebApplicationBuilder builder = ServerBuilder.Create(settings);
         (ClusterOptions cluster, ListenOptions listen, StoreOptions stored, ReplicaOptions replicas) = builder.ReadSettings(out GatewayOptions limits);
         foreach (ServedCheckpoint model in replicas.Models.Count > 0 ? [] : BundledModels())
         {

@@ -70,6 +70,9 @@ internal static partial class SiloCommand
         return given;
     }
 
-    [GeneratedRegex(@"^(?:(?<Name>[^=,]+)=)?(?<Path>.*?)(?:,dtype=(?<DType>[^,=]*)|,kv-dtype=(?<KvDType>[^,=]*))*$", RegexOptions.Singleline)]
+    // A name has no '/': what stands before the first '=' behind one belongs to a path. A type is given once: what looks like another one is the folder's name.
+    [GeneratedRegex(
+        @"^(?:(?<Name>[^=,/\\]+)=)?(?<Path>.*?)(?:(?:,dtype=(?<DType>[^,=/]*))?(?:,kv-dtype=(?<KvDType>[^,=/]*))?|,kv-dtype=(?<KvDType>[^,=/]*),dtype=(?<DType>[^,=/]*))$",
+        RegexOptions.Singleline)]
     private static partial Regex Served();
 }

@@ -57,6 +57,11 @@ public sealed class StartupTests
     [InlineData("Igpt:Gateway:MaxSessionTtl", "49.00:00:00; given '50.00:00:00'", "50.00:00:00")]
     [InlineData("Igpt:Sessions:MaxResumptions", "between 0 and 100; given '-1'", "-1")]
     [InlineData("Igpt:Cluster:SiloPort", "between 1 and 65535; given '0'", "0")]
+    [InlineData("Igpt:Cluster:ClusterId", "must be 1 … 64 letters, digits, '.', '_' or '-', a letter or digit first; given 'a[b]'", "a[b]")]
+    [InlineData("Igpt:Cluster:ClusterId", "given '*'", "*")]
+    [InlineData("Igpt:Cluster:ClusterId", "given '..'", "..")]
+    [InlineData("Igpt:Cluster:ClusterId", "given '../there'", "../there")]
+    [InlineData("Igpt:Cluster:ClusterId", "given 'a/b'", "a/b")]
     public async Task SiloAndGateway_BrokenSetting_SayRuleAndValueAndExitWithTwo(string setting, string words, string value)
     {
         (string Name, string Value) variable = (setting.Replace(":", "__", StringComparison.Ordinal), value);
@@ -67,6 +72,46 @@ public sealed class StartupTests
             Assert.EndsWith(words, output, StringComparison.Ordinal);
             Assert.DoesNotContain('\n', output);
             Assert.Equal(2, code);
+        }
+    }
+
+    [Fact]
+    public async Task SiloAndGateway_Started_WatchNoFiles()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "open files are listed under Linux");
+        await using ServerProcess silo = await ServerProcess.StartSiloAsync("--model", Bundled);
+        await using ServerProcess gateway = await ServerProcess.StartGatewayAsync(silo);
+        foreach (ServerProcess server in new[] { silo, gateway })
+        {
+            string?[] open = [.. Directory.EnumerateFileSystemEntries($"/proc/{server.Process.Id}/fd").Select(file => new FileInfo(file).LinkTarget)];
+            Assert.Contains(open, target => target?.StartsWith("socket:", StringComparison.Ordinal) ?? false);
+            Assert.DoesNotContain("anon_inode:inotify", open);
+        }
+    }
+
+    [Theory]
+    [InlineData("lr=0.1,run", "", "lr=0.1,run")]
+    [InlineData("a,dtype=b", ",dtype=bfloat16", "a,dtype=b")]
+    [InlineData("c=d", ",kv-dtype=bfloat16,dtype=int8", "named")]
+    public async Task Silo_ModelPathWithEqualsSignsAndCommas_IsServed(string name, string types, string served)
+    {
+        string root = Directory.CreateTempSubdirectory("igpt-test=x,y-").FullName;
+        try
+        {
+            string folder = Directory.CreateDirectory(Path.Combine(root, name)).FullName;
+            foreach (string file in Directory.EnumerateFiles(Bundled))
+            {
+                File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+            }
+
+            await using ServerProcess server = await ServerProcess.StartSiloAsync("--model", $"{(served == name ? "" : $"{served}=")}{folder}{types}");
+            using GrpcChannel channel = server.Connect();
+            ListModelsResponse models = await new Models.ModelsClient(channel).ListAsync(new ListModelsRequest(), cancellationToken: Cancelled);
+            Assert.Equal(served, Assert.Single(models.Models).Name);
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
         }
     }
 
