@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;
 
@@ -78,7 +79,7 @@ internal static class Failure
             return $"{address} speaks no HTTP/2: name the gateway's port for gRPC, by default 5081, with https:// where it has TLS";
         }
 
-        string retry = status?.GetDetail<RetryInfo>() is { RetryDelay: { } delay } ? $" (try again in {delay.ToTimeSpan().TotalSeconds:0.#} s)" : "";
+        string retry = status?.GetDetail<RetryInfo>() is { RetryDelay: { Seconds: >= 0 and <= Duration.MaxSeconds, Nanos: >= 0 and < Duration.NanosecondsPerSecond } delay } ? $" (try again in {delay.ToTimeSpan().TotalSeconds:0.#} s)" : "";
         return $"{OptionNames.InUsersWords(call.Status.Detail, status)}{retry}";
     }
 }

@@ -61,6 +61,11 @@ public static class GatewayExtensions
         {
             // Kestrel's own limit of 30 MB lies below gRPC's, which says what is wrong.
             kestrel.Limits.MaxRequestBodySize = limits.MaxRequestBytes + FrameBytes;
+
+            // Beyond its own limits Kestrel closes the connection, with all other calls on it: UnreadableRequests refuses the call alone.
+            kestrel.Limits.MaxRequestHeadersTotalSize = UnreadableRequests.ReadHeaderBytes;
+            kestrel.Limits.Http2.MaxRequestHeaderFieldSize = UnreadableRequests.ReadHeaderBytes;
+            kestrel.Limits.MaxRequestHeaderCount = UnreadableRequests.ReadHeaders;
             kestrel.Listen(IPEndPoint.Parse(listen.Grpc), endpoint => endpoint.Protocols = HttpProtocols.Http2);
             kestrel.Listen(IPEndPoint.Parse(listen.Http), endpoint => endpoint.Protocols = HttpProtocols.Http1);
         });
@@ -71,6 +76,7 @@ public static class GatewayExtensions
     /// <param name="app">The process.</param>
     public static void MapIgptGateway(this WebApplication app)
     {
+        app.UseMiddleware<UnreadableRequests>();
         app.MapGrpcService<ImageGptService>();
         app.MapGrpcService<SessionsService>();
         app.MapGrpcService<ModelsService>();

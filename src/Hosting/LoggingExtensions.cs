@@ -16,6 +16,9 @@ public static class LoggingExtensions
         .AddFilter("Orleans", LogLevel.Warning)
         .AddFilter("Grpc", LogLevel.Warning)
 
+        // It tells of messages that nobody can read, with their stacks: whoever sent one is told. The gateway logs what else fails outside of a method.
+        .AddFilter("Grpc.AspNetCore.Server.ServerCallHandler", LogLevel.Critical)
+
         // What is tried again is told by who tries; of a store that is away, by every session that waits for it, and here once more with two stacks each time.
         .AddFilter("Polly", LogLevel.Error)
         .AddFilter("Orleans.Persistence", LogLevel.Critical)

@@ -74,6 +74,8 @@ public sealed class GenerationPlannerTests : IDisposable
         { "forced[0].token", request => request.Forced.Add(new Protocol.V1.ForcedToken { Position = 40, Token = 16 }) },
         { "forced[1].position", request => request.Forced.AddRange(Enumerable.Repeat(new Protocol.V1.ForcedToken { Position = 40 }, 2)) },
         { "session_ttl", request => request.SessionTtl = new Google.Protobuf.WellKnownTypes.Duration { Seconds = -1 } },
+        { "session_ttl", request => request.SessionTtl = new Google.Protobuf.WellKnownTypes.Duration { Nanos = 2_000_000_000 } },
+        { "session_ttl", request => request.SessionTtl = new Google.Protobuf.WellKnownTypes.Duration { Nanos = -1 } },
         { "session_ttl", request => request.SessionTtl = new Google.Protobuf.WellKnownTypes.Duration { Seconds = long.MaxValue } },
         { "prompt.tokens.ids[2]", request => request.Prompt.Tokens.Ids[2] = 16 },
         { "prompt.tokens.ids", request => request.Prompt.Tokens.Ids.Add(0) },

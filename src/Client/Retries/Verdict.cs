@@ -1,3 +1,4 @@
+using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;
 
@@ -12,7 +13,7 @@ internal readonly record struct Verdict(Remedy Remedy, TimeSpan? Delay)
     /// <param name="failure">What the call ended with.</param>
     internal static Verdict Of(RpcException failure)
     {
-        TimeSpan? delay = failure.GetRpcStatus()?.GetDetail<RetryInfo>()?.RetryDelay is { Seconds: >= 0, Nanos: >= 0 } asked ? asked.ToTimeSpan() : null;
+        TimeSpan? delay = failure.GetRpcStatus()?.GetDetail<RetryInfo>()?.RetryDelay is { Seconds: >= 0 and <= Duration.MaxSeconds, Nanos: >= 0 and < Duration.NanosecondsPerSecond } asked ? asked.ToTimeSpan() : null;
         return failure.StatusCode switch
         {
             StatusCode.Unavailable => new Verdict(Remedy.MoveOn, delay),

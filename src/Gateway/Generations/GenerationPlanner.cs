@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Google.Protobuf.WellKnownTypes;
 using IgptCluster.Contracts;
 using IgptCluster.Gateway.Errors;
 using IgptCluster.Gateway.Images;
@@ -95,9 +96,9 @@ internal sealed class GenerationPlanner(ImageReader reader, IOptions<GatewayOpti
 
         TimeSpan most = options.Value.MaxSessionTtl;
         Require.That(
-            given.Seconds >= 0 && given.Nanos >= 0 && given.Seconds <= most.TotalSeconds,
+            given is { Seconds: >= 0, Nanos: >= 0 and < Duration.NanosecondsPerSecond } && given.Seconds <= most.TotalSeconds,
             "session_ttl",
-            $"must be 0 s … {most.TotalSeconds:0} s; given {given.Seconds} s");
+            $"must be 0 s … {most.TotalSeconds:0} s, nanos 0 … 999,999,999; given {given.Seconds} s and {given.Nanos} ns");
         return given.ToTimeSpan();
     }
 }
