@@ -22,7 +22,7 @@ public sealed class CommandTests
         ];
         await RunAsync(pretrain);
         await RunAsync("probe", "--model", folder["model"], "--data", folder["shapes/train"], "--test", folder["shapes/test"], "--out", folder["probe"], "--per-class", "10", "--random");
-        Assert.Equal(1, await TrainingApplication.RunAsync(["probe", "--model", folder["model"], "--data", folder["shapes/train"], "--test", folder["shapes/test"], "--out", folder["probe"], "--name", "../x"]));
+        Assert.Equal(2, await TrainingApplication.RunAsync(["probe", "--model", folder["model"], "--data", folder["shapes/train"], "--test", folder["shapes/test"], "--out", folder["probe"], "--name", "../x"]));
         await RunAsync(
             "finetune", "--model", folder["model"], "--data", folder["shapes/train"], "--held-out", folder["shapes/test"], "--out", folder["classifier"], "--steps", "3", "--batch", "4", "--dtype", "bf16");
         await RunAsync("eval", "--model", folder["model"], "--data", folder["shapes/test"], "--baseline", folder["shapes/train"], "--sheet", "3", "--samples", "1", "--out", folder["loss"]);
