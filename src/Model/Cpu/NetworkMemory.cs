@@ -42,6 +42,9 @@ internal sealed unsafe class NetworkMemory : IDisposable
         {
             part.Start = next;
             next += Padded(part.Bytes);
+
+            // Read by whole vectors, and multiplied by zeros: what is no number there would reach results.
+            new Span<byte>(part.Start + part.Bytes, (int)(Padded(part.Bytes) - part.Bytes)).Clear();
         }
 
         long done = 0;
