@@ -3,8 +3,6 @@ namespace IgptCluster.Model.Cuda;
 /// <summary>Device memory that a step's numbers go through; grows to the largest step and is kept. Its device's thread.</summary>
 internal sealed class CudaBuffers(ICudaDevice device, CudaLayout layout) : IDisposable
 {
-    const int KeysOfRun = 256; // attention.cu: split
-
     readonly Dictionary<string, CudaMemory> _owned = [];
     int _rows;
     int _logitRows;
@@ -66,7 +64,7 @@ internal sealed class CudaBuffers(ICudaDevice device, CudaLayout layout) : IDisp
     internal void Take(CudaStep step)
     {
         (long rows, long size) = (step.Rows, layout.Size);
-        long runs = (long)layout.Config.HeadCount * ((layout.Config.PositionCount + KeysOfRun - 1) / KeysOfRun);
+        long runs = (long)layout.Config.HeadCount * ((layout.Config.PositionCount + CudaLayout.KeysOfRun - 1) / CudaLayout.KeysOfRun);
         (_rows, _logitRows) = (step.Rows, step.LogitRows);
         Table = Reserve(nameof(Table), step.Table.Length * sizeof(uint));
         Residual = Reserve(nameof(Residual), rows * layout.Stride * sizeof(float));

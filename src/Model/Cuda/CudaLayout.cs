@@ -9,6 +9,9 @@ namespace IgptCluster.Model.Cuda;
 /// <param name="dtype">Float32 or BFloat16: of weights, keys and values.</param>
 internal sealed class CudaLayout(ImageGptConfig config, ModelShape shape, ScalarType dtype)
 {
+    /// <summary>Keys that one block of attention takes; as <c>split</c> in attention.cu.</summary>
+    internal const int KeysOfRun = 256;
+
     const int Step = 32; // inputs of a product's step
     const int PieceBytes = 16;
 

@@ -14,7 +14,6 @@ internal sealed class CudaModelRunner : IModelRunner
     /// <summary>Numbers that a head may have.</summary>
     internal const int MostHeadSize = 256;
 
-    const int KeysOfRun = 256; // attention.cu: split
     const int Threads = 128;
     const long Reserve = 2L << 30; // of the device's memory: for a step's rows, and what the driver takes
     const int RowsOfBlock = 4; // rows.cu: a warp a row
@@ -183,7 +182,7 @@ internal sealed class CudaModelRunner : IModelRunner
         _device.Launch(_kernels.Keep, new CudaGrid(rows * 2 * heads, 1, 1, 32), _buffers.QueryKeyValue, _buffers.Slots, _buffers.Positions, cache, (uint)heads, stride, capacity, rowStride);
         _device.Launch(
             _kernels.Attend,
-            new CudaGrid(heads, rows, (_step.Longest + KeysOfRun - 1) / KeysOfRun, Threads),
+            new CudaGrid(heads, rows, (_step.Longest + CudaLayout.KeysOfRun - 1) / CudaLayout.KeysOfRun, Threads),
             _buffers.QueryKeyValue,
             cache,
             _buffers.Slots,
