@@ -169,11 +169,11 @@ internal static class ProbeProgram
         Queue(Launches); // to warm up
         double launch = timer.Measure(() => Queue(Launches)).TotalMicroseconds / Launches;
         using CudaGraph graph = device.Stream.Capture(() => Queue(Nodes));
-        graph.Launch(device.Stream); // to warm up
+        graph.Launch(); // to warm up
         double node = timer.Measure(() =>
         {
             for (int i = 0; i < Replays; i++)
-                graph.Launch(device.Stream);
+                graph.Launch();
         }).TotalMicroseconds / Replays / Nodes;
         uint[] counted = new uint[1];
         counter.Download<uint>(counted);

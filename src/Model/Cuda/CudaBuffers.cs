@@ -60,24 +60,27 @@ internal sealed class CudaBuffers(ICudaDevice device, CudaLayout layout) : IDisp
 
     ulong Table { get; set; }
 
+    /// <summary>How often any of them has moved to make room.</summary>
+    internal int Moves { get; private set; }
+
+    /// <summary>Makes room for steps of so many decoding rows, so that nothing moves for them later.</summary>
+    internal void Reserve(int rows)
+    {
+        Table = Place(nameof(Table), 5L * rows * sizeof(uint));
+        Logits = Place(nameof(Logits), (long)rows * layout.LogitStride * sizeof(float));
+        PlaceRows(rows);
+    }
+
     /// <summary>Makes room for a step and uploads its tables.</summary>
     internal void Take(CudaStep step)
     {
-        (long rows, long size) = (step.Rows, layout.Size);
-        long runs = (long)layout.Config.HeadCount * ((layout.Config.PositionCount + CudaLayout.KeysOfRun - 1) / CudaLayout.KeysOfRun);
         (_rows, _logitRows) = (step.Rows, step.LogitRows);
-        Table = Reserve(nameof(Table), step.Table.Length * sizeof(uint));
-        Residual = Reserve(nameof(Residual), rows * layout.Stride * sizeof(float));
-        Normed = Reserve(nameof(Normed), rows * layout.Stride * size);
-        QueryKeyValue = Reserve(nameof(QueryKeyValue), rows * layout.QueryKeyValueStride * size);
-        Mixed = Reserve(nameof(Mixed), rows * layout.MixedStride * size);
-        Inner = Reserve(nameof(Inner), rows * layout.InnerStride * size);
-        Mixes = Reserve(nameof(Mixes), rows * runs * layout.HeadStride * sizeof(float));
-        MixSizes = Reserve(nameof(MixSizes), rows * runs * 2 * sizeof(float));
-        Logits = Reserve(nameof(Logits), (long)step.LogitRows * layout.LogitStride * sizeof(float));
-        Likelihoods = Reserve(nameof(Likelihoods), step.HasTargets ? (long)step.LogitRows * 2 * sizeof(float) : 0);
-        Sums = Reserve(nameof(Sums), step.Before.Length * sizeof(double));
-        Last = Reserve(nameof(Last), step.Sums.Count > 0 ? rows * layout.Stride * sizeof(float) : 0);
+        Table = Place(nameof(Table), step.Table.Length * sizeof(uint));
+        PlaceRows(step.Rows);
+        Logits = Place(nameof(Logits), (long)step.LogitRows * layout.LogitStride * sizeof(float));
+        Likelihoods = Place(nameof(Likelihoods), step.HasTargets ? (long)step.LogitRows * 2 * sizeof(float) : 0);
+        Sums = Place(nameof(Sums), step.Before.Length * sizeof(double));
+        Last = Place(nameof(Last), step.Sums.Count > 0 ? (long)step.Rows * layout.Stride * sizeof(float) : 0);
         _owned[nameof(Table)].Upload(step.Table);
         if (step.Sums.Count > 0)
             _owned[nameof(Sums)].Upload(step.Before);
@@ -95,7 +98,20 @@ internal sealed class CudaBuffers(ICudaDevice device, CudaLayout layout) : IDisp
             memory.Dispose();
     }
 
-    ulong Reserve(string name, long bytes)
+    void PlaceRows(long rows)
+    {
+        long size = layout.Size;
+        long runs = (long)layout.Config.HeadCount * ((layout.Config.PositionCount + CudaLayout.KeysOfRun - 1) / CudaLayout.KeysOfRun);
+        Residual = Place(nameof(Residual), rows * layout.Stride * sizeof(float));
+        Normed = Place(nameof(Normed), rows * layout.Stride * size);
+        QueryKeyValue = Place(nameof(QueryKeyValue), rows * layout.QueryKeyValueStride * size);
+        Mixed = Place(nameof(Mixed), rows * layout.MixedStride * size);
+        Inner = Place(nameof(Inner), rows * layout.InnerStride * size);
+        Mixes = Place(nameof(Mixes), rows * runs * layout.HeadStride * sizeof(float));
+        MixSizes = Place(nameof(MixSizes), rows * runs * 2 * sizeof(float));
+    }
+
+    ulong Place(string name, long bytes)
     {
         CudaMemory? memory = _owned.GetValueOrDefault(name);
         if (memory is null || memory.Bytes < bytes)
@@ -103,6 +119,7 @@ internal sealed class CudaBuffers(ICudaDevice device, CudaLayout layout) : IDisp
             memory?.Dispose();
             _owned.Remove(name);
             _owned[name] = memory = new CudaMemory(device, Math.Max(bytes, 16));
+            Moves++;
         }
 
         return memory.Address;

@@ -154,6 +154,9 @@ internal sealed unsafe class CudaDevice : ICudaDevice
     }
 
     /// <inheritdoc/>
+    public ICudaGraph Capture(Action queue) => Stream.Capture(queue);
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         _modules.ForEach(module => module.Dispose());

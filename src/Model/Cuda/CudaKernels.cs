@@ -26,7 +26,6 @@ internal sealed class CudaKernels
         Keep = device.Kernel($"keep_{type}");
         Attend = device.Kernel($"attend_{type}");
         Merge = device.Kernel($"merge_{type}");
-        CopyPrefix = device.Kernel("copy_prefix");
         Pool = device.Kernel("pool");
         Likelihood = device.Kernel("likelihood");
         string[] products = isWide ? ["product_f32_1", "product_f32_8"] : ["product_bf16_1x2", "product_bf16_2x4", "product_bf16_4x4"];
@@ -58,8 +57,6 @@ internal sealed class CudaKernels
     internal CudaKernel Attend { get; }
 
     internal CudaKernel Merge { get; }
-
-    internal CudaKernel CopyPrefix { get; }
 
     internal CudaKernel Pool { get; }
 

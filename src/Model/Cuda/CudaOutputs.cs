@@ -16,9 +16,10 @@ internal sealed class CudaOutputs(CudaLayout layout, CudaBuffers buffers)
     internal IReadOnlyList<ChunkOutput> Finish(CudaStep step)
     {
         int width = layout.Config.EmbeddingSize;
-        Grow(ref _logits, step.LogitRows * layout.LogitStride);
-        if (step.LogitRows > 0)
-            buffers.DownloadLogits(_logits.AsSpan(0, step.LogitRows * layout.LogitStride));
+        int rows = step.AskedRows; // padding's logits stay
+        Grow(ref _logits, rows * layout.LogitStride);
+        if (rows > 0)
+            buffers.DownloadLogits(_logits.AsSpan(0, rows * layout.LogitStride));
         if (step.HasTargets)
         {
             Grow(ref _likelihoods, 2 * step.LogitRows);

@@ -4,7 +4,9 @@ using IgptCluster.Engine;
 namespace IgptCluster.Model.Cuda;
 
 /// <summary>A step's tables: which token each row is, and which rows are asked for what. Host memory, reused by every step.</summary>
-internal sealed class CudaStep(CudaLayout layout)
+/// <param name="layout">The model's sizes.</param>
+/// <param name="scratch">The slot of rows that are padding.</param>
+internal sealed class CudaStep(CudaLayout layout, int scratch)
 {
     readonly List<(int Layer, int Chunk, int Wanted)> _sums = [];
     uint[] _table = [];
@@ -13,11 +15,14 @@ internal sealed class CudaStep(CudaLayout layout)
     /// <summary>The chunks, in the plan's order.</summary>
     internal IReadOnlyList<SequenceChunk> Chunks { get; private set; } = [];
 
-    /// <summary>Tokens of the step.</summary>
+    /// <summary>Tokens of the step, and rows of padding behind them.</summary>
     internal int Rows { get; private set; }
 
-    /// <summary>Rows whose logits are computed.</summary>
+    /// <summary>Rows whose logits are computed, those of padding included.</summary>
     internal int LogitRows { get; private set; }
+
+    /// <summary>Rows whose logits are asked for.</summary>
+    internal int AskedRows { get; private set; }
 
     /// <summary>Whether any log-probability is wanted.</summary>
     internal bool HasTargets { get; private set; }
@@ -31,13 +36,15 @@ internal sealed class CudaStep(CudaLayout layout)
     /// <summary>What each sum begins with, float64 [sums, E].</summary>
     internal ReadOnlySpan<double> Before => _before.AsSpan(0, _sums.Count * layout.Config.EmbeddingSize);
 
-    /// <summary>Longest sequence of the step, in tokens.</summary>
+    /// <summary>Tokens of the step's longest sequence; with padding, the longest that there can be: what is launched must not depend on the step then.</summary>
     internal int Longest { get; private set; }
 
     internal static int LogitRowsOf(SequenceChunk chunk) => chunk.Targets.IsEmpty ? (chunk.WantsLogits ? 1 : 0) : chunk.Tokens.Length;
 
     /// <summary>Takes a step.</summary>
-    internal void Take(IReadOnlyList<SequenceChunk> chunks)
+    /// <param name="chunks">Its chunks.</param>
+    /// <param name="bucket">Rows to pad it to, where each chunk is one token whose logits are wanted; 0 for no padding.</param>
+    internal void Take(IReadOnlyList<SequenceChunk> chunks, int bucket)
     {
         (Chunks, Rows, LogitRows, Longest, HasTargets) = (chunks, 0, 0, 0, false);
         _sums.Clear();
@@ -51,6 +58,9 @@ internal sealed class CudaStep(CudaLayout layout)
                 _sums.Add((chunk.PooledLayers[wanted], index, wanted));
         }
 
+        AskedRows = LogitRows;
+        if (bucket > 0)
+            (Rows, LogitRows, Longest) = (bucket, bucket, layout.Config.PositionCount);
         if (_sums.Count > 0)
             _sums.Sort();
         int size = (3 * Rows) + (2 * LogitRows) + (2 * _sums.Count);
@@ -81,6 +91,12 @@ internal sealed class CudaStep(CudaLayout layout)
 
             for (int token = 0; token < chunk.Tokens.Length; token++, row++)
                 (positions[row], slots[row]) = ((uint)(chunk.Start + token), (uint)chunk.Slot);
+        }
+
+        for (; row < Rows; row++)
+        {
+            (tokens[row], positions[row], slots[row]) = (0, 0, (uint)scratch);
+            (logits[row], targets[row]) = ((uint)row, 0);
         }
     }
 

@@ -41,7 +41,7 @@ internal sealed class CudaStream : IDisposable
         }
 
         Check(cuStreamEndCapture(Handle, out nint graph), nameof(cuStreamEndCapture));
-        return new CudaGraph(graph);
+        return new CudaGraph(graph, this);
     }
 
     /// <inheritdoc/>

@@ -48,4 +48,10 @@ internal interface ICudaDevice : IDisposable
     /// <param name="parameters">Its parameters in order: addresses and whole numbers as they are (a 32-bit parameter takes the lower half), floats by their bits.</param>
     /// <exception cref="CudaException">It cannot be launched, or an earlier one failed meanwhile.</exception>
     void Launch(CudaKernel kernel, CudaGrid grid, params ReadOnlySpan<ulong> parameters);
+
+    /// <summary>Records the kernels that are queued meanwhile, with their parameters as they are now, instead of running them.</summary>
+    /// <param name="queue">Launches kernels, and does nothing else with the device.</param>
+    /// <returns>The graph, which the caller disposes before the device.</returns>
+    /// <exception cref="CudaException">It cannot be recorded.</exception>
+    ICudaGraph Capture(Action queue);
 }

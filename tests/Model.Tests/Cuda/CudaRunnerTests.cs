@@ -103,6 +103,44 @@ public sealed class CudaRunnerTests
     [Theory]
     [InlineData(ScalarType.Float32)]
     [InlineData(ScalarType.BFloat16)]
+    public void Execute_DecodingInAnyBucket_GivesEachRowTheBitsOfKernelsOneByOne(ScalarType dtype)
+    {
+        SkipWithoutShim();
+        const string Model = "sharded-65";
+        using var device = new HostDevice();
+        using CudaModelRunner runner = Load(device, Path.Combine(GoldenSet.Bundled, "models", Model), dtype, 64);
+        int[][] prompts = [.. Enumerable.Range(0, 64).Select(row => Tokens(row, 3 + (row * 7 % 20), 65))];
+        (uint[] Prefilled, uint[] Decoded)[] alone = [.. prompts.Select(prompt => (Bits(runner.Run(Chunk(63, 0, prompt[..^1]))[0]), Bits(runner.Run(Chunk(63, 0, prompt))[0])))];
+        Assert.Equal(0, device.Captures);
+        runner.Run([.. prompts.Select((prompt, slot) => Chunk(slot, 0, prompt[..^1]))]);
+        foreach (int count in new[] { 1, 2, 3, 4, 5, 8, 13, 16, 17, 33, 64 })
+        {
+            IReadOnlyList<ChunkOutput> outputs = runner.Run([.. prompts[..count].Select((prompt, slot) => Chunk(slot, prompt.Length - 1, prompt[^1]))]);
+            for (int row = 0; row < count; row++)
+                Assert.Equal(alone[row].Decoded, Bits(outputs[row]));
+        }
+
+        Assert.Equal(7, device.Captures); // 1, 2, 4 … 64
+        Assert.Equal(alone[5].Prefilled, Bits(runner.Run(Chunk(5, 0, prompts[5][..^1]))[0])); // what is padding has touched no slot
+    }
+
+    [Fact]
+    public void Execute_BuffersThatMovedBetweenGraphs_AreRecordedAgain()
+    {
+        SkipWithoutShim();
+        using var device = new HostDevice();
+        using CudaModelRunner runner = Load(device, Path.Combine(GoldenSet.Bundled, "models", "base-513"), ScalarType.Float32, 2);
+        int[] tokens = Tokens(3, 40, 513);
+        uint[] expected = Bits(runner.Run(Chunk(0, 0, tokens[..2]))[0]);
+        runner.Run(Chunk(0, 0, tokens[..1]));
+        Assert.Equal(expected, Bits(runner.Run(Chunk(0, 1, tokens[1]))[0]));
+        runner.Run(Chunk(1, 0, tokens)); // more rows than decoding ever has
+        Assert.Equal(expected, Bits(runner.Run(Chunk(0, 1, tokens[1]))[0]));
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
     public void Execute_WhatWasThereBefore_ReachesNoResult(ScalarType dtype)
     {
         // Memory that was never written is not a number on the shim: one that got into a result would show.

@@ -14,6 +14,7 @@ sealed unsafe class HostDevice : ICudaDevice
     static readonly Lazy<(nint Library, string Why)> Shim = new(Compile);
 
     readonly Dictionary<nint, string> _names = [];
+    List<(CudaKernel Kernel, CudaGrid Grid, ulong[] Parameters)>? _recording;
     readonly delegate* unmanaged<byte*, int> _has = (delegate* unmanaged<byte*, int>)NativeLibrary.GetExport(Shim.Value.Library, "shim_has");
     readonly delegate* unmanaged<ulong, ulong> _allocate = (delegate* unmanaged<ulong, ulong>)NativeLibrary.GetExport(Shim.Value.Library, "shim_allocate");
     readonly delegate* unmanaged<ulong, void> _free = (delegate* unmanaged<ulong, void>)NativeLibrary.GetExport(Shim.Value.Library, "shim_free");
@@ -38,9 +39,17 @@ sealed unsafe class HostDevice : ICudaDevice
 
     public void Free(ulong address) => _free(address);
 
-    public void Upload(ulong target, ReadOnlySpan<byte> source) => source.CopyTo(new Span<byte>((void*)target, source.Length));
+    public void Upload(ulong target, ReadOnlySpan<byte> source)
+    {
+        RequireNoRecording();
+        source.CopyTo(new Span<byte>((void*)target, source.Length));
+    }
 
-    public void Download(Span<byte> target, ulong source) => new ReadOnlySpan<byte>((void*)source, target.Length).CopyTo(target);
+    public void Download(Span<byte> target, ulong source)
+    {
+        RequireNoRecording();
+        new ReadOnlySpan<byte>((void*)source, target.Length).CopyTo(target);
+    }
 
     public CudaKernel Kernel(string name)
     {
@@ -49,8 +58,32 @@ sealed unsafe class HostDevice : ICudaDevice
         return _has((byte*)text) != 0 ? new CudaKernel(text, name) : throw new CudaException($"there is no kernel '{name}'", 500);
     }
 
+    /// <summary>Graphs recorded so far.</summary>
+    public int Captures { get; private set; }
+
+    public ICudaGraph Capture(Action queue)
+    {
+        Captures++;
+        _recording = [];
+        try
+        {
+            queue();
+            return new Recording(this, _recording);
+        }
+        finally
+        {
+            _recording = null;
+        }
+    }
+
     public void Launch(CudaKernel kernel, CudaGrid grid, params ReadOnlySpan<ulong> parameters)
     {
+        if (_recording is not null)
+        {
+            _recording.Add((kernel, grid, parameters.ToArray()));
+            return;
+        }
+
         Launches++;
         fixed (ulong* values = parameters)
         {
@@ -64,6 +97,13 @@ sealed unsafe class HostDevice : ICudaDevice
     {
         foreach (nint text in _names.Keys)
             Marshal.FreeCoTaskMem(text);
+    }
+
+    // As of a stream that is captured.
+    void RequireNoRecording()
+    {
+        if (_recording is not null)
+            throw new CudaException("a graph records kernels only", 900);
     }
 
     static (nint Library, string Why) Compile()
@@ -94,5 +134,16 @@ sealed unsafe class HostDevice : ICudaDevice
         {
             folder.Delete(recursive: true); // what is loaded stays loaded
         }
+    }
+
+    sealed class Recording(HostDevice device, List<(CudaKernel Kernel, CudaGrid Grid, ulong[] Parameters)> kernels) : ICudaGraph
+    {
+        public void Launch()
+        {
+            foreach ((CudaKernel kernel, CudaGrid grid, ulong[] parameters) in kernels)
+                device.Launch(kernel, grid, parameters);
+        }
+
+        public void Dispose() => kernels.Clear();
     }
 }
