@@ -9,15 +9,20 @@ namespace IgptCluster.Store;
 /// <summary>How Garnet serves a folder.</summary>
 internal static class GarnetSettings
 {
-    const int CheckpointSeconds = 60;
+    /// <summary>Bytes of each file of the append-only file.</summary>
+    internal const int AppendOnlySegment = 8 << 20;
+
+    /// <summary>Bytes of each file of the logs of records and of large values.</summary>
+    internal const int LogSegment = 64 << 20;
 
     /// <summary>
-    /// Sizes for session logs of kilobytes, not for a cache of gigabytes: records that memory has no room for are on the disk, none is dropped. Checkpoints keep the append-only file
+    /// Sizes for session logs of kilobytes, not for a cache of gigabytes: records that memory has no room for are on the disk, none is dropped. Checkpoints (<see cref="Checkpoints"/>) keep the append-only file
     /// from growing for ever, and compaction before them the records. Compaction deletes nothing by itself: records that it moves are in no append-only file until the checkpoint.
     /// </summary>
     /// <param name="folder">The store's folder.</param>
     /// <param name="port">Port on loopback beside the socket; null: none.</param>
-    internal static GarnetServerOptions For(StoreFolder folder, int? port)
+    /// <param name="memory">Memory for records, MB.</param>
+    internal static GarnetServerOptions For(StoreFolder folder, int? port, int memory)
     {
         var socket = new UnixDomainSocketEndPoint(folder.Socket);
         return new GarnetServerOptions
@@ -33,13 +38,12 @@ internal static class GarnetSettings
             Recover = true,
             FailOnRecoveryError = true,
             CheckpointDir = folder.Data,
-            CheckpointFrequencySecs = CheckpointSeconds,
             LogDir = folder.Log,
             EnableStorageTier = true,
-            LogMemorySize = "128m",
+            LogMemorySize = $"{memory}m",
             PageSize = "1m",
-            SegmentSize = "64m",
-            ObjectLogSegmentSize = "64m",
+            SegmentSize = $"{LogSegment}",
+            ObjectLogSegmentSize = $"{LogSegment}",
             IndexMemorySize = "4m",
             IndexMaxMemorySize = "64m",
             BufferPoolMemoryBudget = "64m",
@@ -49,7 +53,7 @@ internal static class GarnetSettings
             WaitForCommit = true,
             AofMemorySize = "16m",
             AofPageSize = "4m",
-            AofSegmentSize = "8m",
+            AofSegmentSize = $"{AppendOnlySegment}",
         };
     }
 }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using IgptCluster.Store.Integrity;
 
 namespace IgptCluster.Store;
 
@@ -26,13 +27,37 @@ internal sealed class StoreFolder : IDisposable
         Password = ReadOrMakePassword(Path.Combine(path, PasswordFile));
     }
 
+    /// <summary>The append-only file's files.</summary>
+    internal static SegmentedLog AppendOnly { get; } = new("data/AOF/aof.log.", GarnetSettings.AppendOnlySegment);
+
+    /// <summary>The record log's files.</summary>
+    internal static SegmentedLog Records { get; } = new("log/Store/hlog.", GarnetSettings.LogSegment);
+
+    /// <summary>The files of values that are no part of a record.</summary>
+    internal static SegmentedLog Objects { get; } = new("log/Store/hlog_objs.", GarnetSettings.LogSegment);
+
+    /// <summary>The folder itself.</summary>
+    internal string Root => _path;
+
     /// <summary>Checkpoints and the append-only file.</summary>
     internal string Data => Path.Combine(_path, "data");
 
     /// <summary>Records that memory has no room for.</summary>
     internal string Log => Path.Combine(_path, "log");
 
-    /// <summary>The number of the last acknowledged test write.</summary>
+    /// <summary>A folder for each checkpoint, under its token.</summary>
+    internal string Checkpoints => Path.Combine(Data, "Store", "checkpoints", "cpr-checkpoints");
+
+    /// <summary>Likewise for the hash tables that checkpoints need.</summary>
+    internal string Indexes => Path.Combine(Data, "Store", "checkpoints", "index-checkpoints");
+
+    /// <summary>The append-only file's commits.</summary>
+    internal string Commits => Path.Combine(Data, "AOF", "log-commits");
+
+    /// <summary>Checksums of the last checkpoint (<see cref="CheckpointManifest"/>).</summary>
+    internal string Manifest => Path.Combine(_path, "manifest");
+
+    /// <summary>What was acknowledged last (<see cref="Integrity.Acknowledged"/>).</summary>
     internal string Acknowledged => Path.Combine(_path, "acknowledged");
 
     /// <summary>The Unix socket, in a folder that only its user can enter.</summary>
@@ -85,7 +110,7 @@ internal sealed class StoreFolder : IDisposable
     /// <returns>Where the data is now; null: there was none.</returns>
     internal string? SetAside()
     {
-        string[] old = [.. new[] { Data, Log, Acknowledged }.Where(path => File.Exists(path) || Directory.Exists(path))];
+        string[] old = [.. new[] { Data, Log, Manifest, Acknowledged }.Where(path => File.Exists(path) || Directory.Exists(path))];
         if (old.Length == 0)
         {
             return null;
@@ -158,7 +183,7 @@ internal sealed class StoreFolder : IDisposable
 
     static string ReadOrMakePassword(string file)
     {
-        if (!File.Exists(file))
+        if (!File.Exists(file) || new FileInfo(file).Length == 0)
         {
             Replace(file, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(PasswordBytes)));
         }

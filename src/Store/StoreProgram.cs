@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using Garnet;
+using IgptCluster.Store.Integrity;
 
 namespace IgptCluster.Store;
 
@@ -16,11 +16,11 @@ internal static partial class StoreProgram
 
     /// <summary>Serves a folder.</summary>
     /// <param name="path">The folder.</param>
-    /// <param name="port">Port on loopback beside the folder's socket, 0 takes a free one; null: none.</param>
+    /// <param name="settings">How.</param>
     /// <param name="acceptsLoss">Sets data that is there aside and starts empty.</param>
     /// <param name="cancellationToken">Stops in order: what was written is on the disk.</param>
     /// <returns>The process's exit code.</returns>
-    internal static async Task<int> RunAsync(string path, int? port, bool acceptsLoss, CancellationToken cancellationToken)
+    internal static async Task<int> RunAsync(string path, StoreSettings settings, bool acceptsLoss, CancellationToken cancellationToken)
     {
         try
         {
@@ -35,7 +35,7 @@ internal static partial class StoreProgram
                 Console.WriteLine($"The data of {path} was set aside in {aside}; nothing was deleted");
             }
 
-            return await ServeAsync(folder, path, port is 0 ? FreePort() : port, cancellationToken);
+            return await ServeAsync(folder, path, settings with { Port = settings.Port is 0 ? FreePort() : settings.Port }, cancellationToken);
         }
         catch (DamagedStoreException failure)
         {
@@ -48,17 +48,22 @@ internal static partial class StoreProgram
         }
     }
 
-    static async Task<int> ServeAsync(StoreFolder folder, string path, int? port, CancellationToken cancellationToken)
+    static async Task<int> ServeAsync(StoreFolder folder, string path, StoreSettings settings, CancellationToken cancellationToken)
     {
-        var writes = new TestWrites(folder);
+        Acknowledged acknowledged = new FolderCheck(folder).Run();
         folder.ClearSocket();
-        using GarnetServer server = Start(folder, port);
+        using StoreServer server = Start(folder, settings);
+        var checkpoints = new Checkpoints(folder, server, settings.CheckpointInterval);
+        var writes = new TestWrites(folder, server, checkpoints, acknowledged);
+        checkpoints.Begin();
         await writes.BeginAsync(cancellationToken);
-        folder.Announce(port);
-        Console.WriteLine($"Ready: store on {(port is null ? folder.Socket : $"127.0.0.1:{port}")}, folder {path}");
+        folder.Announce(settings.Port);
+        Console.WriteLine($"Ready: store on {(settings.Port is null ? folder.Socket : $"127.0.0.1:{settings.Port}")}, folder {path}");
         try
         {
+            Task taking = checkpoints.RunAsync(cancellationToken);
             await writes.RunAsync(cancellationToken);
+            await taking;
             return 0;
         }
         catch (IOException failure)
@@ -69,11 +74,11 @@ internal static partial class StoreProgram
         }
     }
 
-    static GarnetServer Start(StoreFolder folder, int? port)
+    static StoreServer Start(StoreFolder folder, StoreSettings settings)
     {
         try
         {
-            var server = new GarnetServer(GarnetSettings.For(folder, port));
+            var server = new StoreServer(GarnetSettings.For(folder, settings.Port, settings.Memory));
             server.Start();
             return server;
         }

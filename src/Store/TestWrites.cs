@@ -1,13 +1,17 @@
 using System.Globalization;
+using IgptCluster.Store.Integrity;
 
 namespace IgptCluster.Store;
 
 /// <summary>
 /// A write each second, numbered. One that fails ends the process, which starts anew: after an I/O error Garnet answers no write any more, room on the disk or not. The number of the
-/// last one that was acknowledged lies beside the data: a start that finds a lower number in the data knows that acknowledged writes are missing.
+/// last one that was acknowledged lies beside the data, with checksums of the append-only file up to it: a start that finds less knows that acknowledged writes are missing.
 /// </summary>
 /// <param name="folder">The store's folder.</param>
-internal sealed class TestWrites(StoreFolder folder)
+/// <param name="server">Its server.</param>
+/// <param name="checkpoints">Its checkpoints.</param>
+/// <param name="last">What was acknowledged before.</param>
+internal sealed class TestWrites(StoreFolder folder, StoreServer server, Checkpoints checkpoints, Acknowledged last)
 {
     const string NumberKey = "igpt-store/test-write";
     const string NonceKey = "igpt-store/nonce"; // read by EmbeddedStore
@@ -15,7 +19,7 @@ internal sealed class TestWrites(StoreFolder folder)
     static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    long _number;
+    Acknowledged _last = last;
 
     /// <summary>Compares what is in the data with what was acknowledged, and writes once.</summary>
     /// <param name="cancellationToken">Gives up.</param>
@@ -24,14 +28,14 @@ internal sealed class TestWrites(StoreFolder folder)
     internal async Task BeginAsync(CancellationToken cancellationToken)
     {
         using StoreConnection store = await StoreConnection.OpenAsync(folder, cancellationToken);
-        _number = Number(await store.AskAsync(cancellationToken, "GET", NumberKey));
-        long acknowledged = File.Exists(folder.Acknowledged) ? Number(await File.ReadAllTextAsync(folder.Acknowledged, cancellationToken)) : 0;
-        if (_number < acknowledged)
+        long number = Number(await store.AskAsync(cancellationToken, "GET", NumberKey));
+        if (number < _last.Number || server.Committed < _last.Until)
         {
             throw new DamagedStoreException(
-                $"the end of what was acknowledged is missing: the data ends at test write {_number} (one is made each second), and {acknowledged} was acknowledged; files of {folder.Data} were lost or are older");
+                $"the end of what was acknowledged is missing: the data ends at test write {number} (one is made each second), and {_last.Number} was acknowledged; files of {folder.Data} were lost or are older");
         }
 
+        _last = _last with { Number = number };
         await store.AskAsync(cancellationToken, "SET", NonceKey, folder.Nonce);
         await WriteAsync(store, cancellationToken);
     }
@@ -62,10 +66,21 @@ internal sealed class TestWrites(StoreFolder folder)
 
     async Task WriteAsync(StoreConnection store, CancellationToken cancellationToken)
     {
-        string number = (_number + 1).ToString(CultureInfo.InvariantCulture);
-        await store.AskAsync(cancellationToken, "SET", NumberKey, number);
-        _number++;
-        StoreFolder.Replace(folder.Acknowledged, number);
+        long number = _last.Number + 1;
+        await store.AskAsync(cancellationToken, "SET", NumberKey, number.ToString(CultureInfo.InvariantCulture));
+        try
+        {
+            (long begin, long until) = (server.Begin, server.Committed);
+            Extent[] log = [.. StoreFolder.AppendOnly.Measure(folder.Root, begin, until, _last.Log.ToDictionary(extent => extent.File))];
+            var acknowledged = new Acknowledged(number, checkpoints.Manifest.Version, until, log);
+            SealedFile.Write(folder.Acknowledged, acknowledged);
+            _last = acknowledged;
+        }
+        catch (FileNotFoundException)
+        {
+            // A checkpoint has just made the file's beginning needless. The next write acknowledges both.
+            _last = _last with { Number = number };
+        }
     }
 
     static long Number(string? text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number : 0;

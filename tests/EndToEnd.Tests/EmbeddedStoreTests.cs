@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
 using System.Text.Json;
 using IgptCluster.Tests.Shared;
 
@@ -12,10 +11,11 @@ public sealed class EmbeddedStoreTests : IAsyncDisposable
 {
     const int Damaged = 4;
 
-    readonly string _folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
-    Process? _store;
+    readonly StoreFolderProcess _store = new();
 
     static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    string Folder => _store.Folder;
 
     static string[] Model => ["--model", Path.Combine(GoldenSet.RepositoryRoot(), "tests", "models", "tiny-random")];
 
@@ -24,70 +24,68 @@ public sealed class EmbeddedStoreTests : IAsyncDisposable
     {
         const int records = 2000;
         const int size = 200_000; // 400 MB in all, of which memory holds a third
-        await StartAsync();
-        using (Socket client = await ConnectAsync())
+        await _store.StartAsync();
+        using (StoreClient client = await _store.ConnectAsync())
         {
             for (int i = 0; i < records; i++)
             {
-                Assert.Equal("+OK\r\n", await AskAsync(client, "SET", $"key-{i}", new string((char)('a' + (i % 26)), size)));
+                Assert.Equal("OK", await client.AskAsync("SET", $"key-{i}", new string((char)('a' + (i % 26)), size)));
             }
         }
 
-        await KillAsync();
-        await StartAsync();
-        using Socket again = await ConnectAsync();
+        await _store.KillAsync();
+        await _store.StartAsync();
+        using StoreClient again = await _store.ConnectAsync();
         for (int i = 0; i < records; i++)
         {
-            Assert.Equal($":{size}\r\n", await AskAsync(again, "STRLEN", $"key-{i}"));
+            Assert.Equal($"{size}", await again.AskAsync("STRLEN", $"key-{i}"));
         }
     }
 
     [Fact]
     public async Task Store_AppendOnlyFileLost_RefusesToStartUntilTheLossIsAccepted()
     {
-        await StartAsync();
-        using (Socket client = await ConnectAsync())
+        await _store.StartAsync();
+        using (StoreClient client = await _store.ConnectAsync())
         {
-            Assert.Equal("+OK\r\n", await AskAsync(client, "SET", "key", "value"));
+            Assert.Equal("OK", await client.AskAsync("SET", "key", "value"));
         }
 
-        await KillAsync();
-        Directory.Move(Path.Combine(_folder, "data", "AOF"), Path.Combine(_folder, "elsewhere"));
-        using Process refused = Launch();
-        string words = await refused.StandardError.ReadToEndAsync(Cancelled);
-        await refused.WaitForExitAsync(Cancelled);
-        Assert.Equal(Damaged, refused.ExitCode);
-        Assert.Contains("acknowledged", words, StringComparison.Ordinal);
+        await _store.KillAsync();
+        Directory.Move(Path.Combine(Folder, "data", "AOF"), Path.Combine(Folder, "elsewhere"));
+        (int code, string words) = Assert.NotNull(await _store.TryStartAsync());
+        Assert.Equal(Damaged, code);
+        Assert.Contains("AOF", words, StringComparison.Ordinal);
         Assert.Contains("--accept-loss", words, StringComparison.Ordinal);
         Assert.Single(words.TrimEnd().Split('\n'));
-        await StartAsync("--accept-loss");
-        using Socket empty = await ConnectAsync();
-        Assert.Equal("$-1\r\n", await AskAsync(empty, "GET", "key"));
-        Assert.True(Directory.Exists(Path.Combine(Directory.GetDirectories(_folder, "set-aside-*").Single(), "data")), "what was there is kept");
+        await _store.StartAsync("--accept-loss");
+        using StoreClient empty = await _store.ConnectAsync();
+        Assert.Null(await empty.AskAsync("GET", "key"));
+        Assert.True(Directory.Exists(Path.Combine(Directory.GetDirectories(Folder, "set-aside-*").Single(), "data")), "what was there is kept");
     }
 
     [Fact]
     public async Task Store_Folder_IsItsUsersAloneAndListensOnNoPort()
     {
-        await StartAsync();
+        await _store.StartAsync();
         const UnixFileMode file = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         Assert.Equal(file, ModeOf("password"));
         Assert.Equal(file, ModeOf("run/store.sock"));
         Assert.Equal(file | UnixFileMode.UserExecute, ModeOf("run"));
         Assert.Equal(JsonValueKind.Null, Said().GetProperty("port").ValueKind);
-        Assert.DoesNotContain(await File.ReadAllTextAsync(Path.Combine(_folder, "password"), Cancelled), await File.ReadAllTextAsync($"/proc/{_store!.Id}/cmdline", Cancelled), StringComparison.Ordinal);
+        Assert.DoesNotContain(await File.ReadAllTextAsync(Path.Combine(Folder, "password"), Cancelled), await File.ReadAllTextAsync($"/proc/{_store.Process.Id}/cmdline", Cancelled), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Silo_SecondOnAFolder_SaysWhoHasItAndLeavesItsStoreAlone()
     {
-        await using ServerProcess first = await ServerProcess.StartSiloAsync([.. Model, "--data", _folder]);
-        var second = await Assert.ThrowsAnyAsync<Exception>(() => ServerProcess.StartSiloAsync([.. Model, "--data", _folder]));
+        await using ServerProcess first = await ServerProcess.StartSiloAsync([.. Model, "--data", Folder]);
+        var second = await Assert.ThrowsAnyAsync<Exception>(() => ServerProcess.StartSiloAsync([.. Model, "--data", Folder]));
         Assert.Contains("exited with 2", second.Message, StringComparison.Ordinal);
         Assert.Contains($"in use by the node of process {first.Process.Id} ", second.Message, StringComparison.Ordinal);
-        using (Socket client = await ConnectAsync())
+        using (StoreClient client = await _store.ConnectAsync())
         {
-            Assert.Equal("+PONG\r\n", await AskAsync(client, "PING"));
+            Assert.Equal("PONG", await client.AskAsync("PING"));
         }
 
         await EndAsync(first);
@@ -100,8 +98,8 @@ public sealed class EmbeddedStoreTests : IAsyncDisposable
         try
         {
             string said = JsonSerializer.Serialize(new { process = stranger.Id, port = 1, nonce = "other", socket = "other" });
-            await File.WriteAllTextAsync(Path.Combine(_folder, "address.json"), said, Cancelled);
-            await using ServerProcess silo = await ServerProcess.StartSiloAsync([.. Model, "--data", _folder]);
+            await File.WriteAllTextAsync(Path.Combine(Folder, "address.json"), said, Cancelled);
+            await using ServerProcess silo = await ServerProcess.StartSiloAsync([.. Model, "--data", Folder]);
             await EndAsync(silo);
             Assert.False(stranger.HasExited);
         }
@@ -114,9 +112,9 @@ public sealed class EmbeddedStoreTests : IAsyncDisposable
     [Fact]
     public async Task Gateway_OnAFolderOfItsOwn_EndsItsStore()
     {
-        await using ServerProcess gateway = ServerProcess.LaunchGatewayOnFolder(_folder);
+        await using ServerProcess gateway = ServerProcess.LaunchGatewayOnFolder(Folder);
         await gateway.UntilAsync("it listens", () => Task.FromResult(IsListening(gateway)));
-        Assert.True(File.Exists(Path.Combine(_folder, "address.json")), gateway.Output);
+        Assert.True(File.Exists(Path.Combine(Folder, "address.json")), gateway.Output);
         await EndAsync(gateway);
     }
 
@@ -126,14 +124,14 @@ public sealed class EmbeddedStoreTests : IAsyncDisposable
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
         int port = ((IPEndPoint)taken.LocalEndpoint).Port;
-        (int code, string output) = await ServerProcess.RunToEndAsync("Silo", [.. Model, "--data", _folder, "--silo-port", $"{port}"], ("Igpt__Store__Enabled", "true"));
+        (int code, string output) = await ServerProcess.RunToEndAsync("Silo", [.. Model, "--data", Folder, "--silo-port", $"{port}"], ("Igpt__Store__Enabled", "true"));
         Assert.StartsWith("igpt silo: Igpt:Cluster:SiloPort: ", output, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', output);
         Assert.Equal(2, code);
-        Assert.False(File.Exists(Path.Combine(_folder, "address.json")));
+        Assert.False(File.Exists(Path.Combine(Folder, "address.json")));
     }
 
-    UnixFileMode ModeOf(string name) => OperatingSystem.IsWindows() ? UnixFileMode.None : File.GetUnixFileMode(Path.Combine(_folder, name));
+    UnixFileMode ModeOf(string name) => OperatingSystem.IsWindows() ? UnixFileMode.None : File.GetUnixFileMode(Path.Combine(Folder, name));
 
     static bool IsListening(ServerProcess server)
     {
@@ -154,72 +152,22 @@ public sealed class EmbeddedStoreTests : IAsyncDisposable
     {
         server.Signal("TERM");
         Assert.Equal(0, await server.EndAsync());
-        Assert.False(File.Exists(Path.Combine(_folder, "address.json")), server.Output);
+        Assert.False(File.Exists(Path.Combine(Folder, "address.json")), server.Output);
         using Socket client = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await Assert.ThrowsAnyAsync<SocketException>(() => client.ConnectAsync(SocketAddress, Cancelled).AsTask());
     }
 
-    UnixDomainSocketEndPoint SocketAddress => new(Path.Combine(_folder, "run", "store.sock"));
+    UnixDomainSocketEndPoint SocketAddress => new(Path.Combine(Folder, "run", "store.sock"));
 
     JsonElement Said()
     {
-        using JsonDocument said = JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder, "address.json")));
+        using JsonDocument said = JsonDocument.Parse(File.ReadAllText(Path.Combine(Folder, "address.json")));
         return said.RootElement.Clone();
-    }
-
-    Process Launch(params string[] more) => Process.Start(new ProcessStartInfo(
-        "dotnet", [Path.Combine(ServerProcess.FolderOf("Store"), "igpt-store.dll"), "--folder", _folder, .. more])
-    { RedirectStandardOutput = true, RedirectStandardError = true })!;
-
-    async Task StartAsync(params string[] more)
-    {
-        _store = Launch(more);
-        while (await _store.StandardOutput.ReadLineAsync(Cancelled) is { } line)
-        {
-            if (line.StartsWith("Ready: ", StringComparison.Ordinal))
-            {
-                return;
-            }
-        }
-
-        Assert.Fail(await _store.StandardError.ReadToEndAsync(Cancelled));
-    }
-
-    async Task KillAsync()
-    {
-        _store!.Kill();
-        await _store.WaitForExitAsync(CancellationToken.None);
-        _store.Dispose();
-        _store = null;
-    }
-
-    async Task<Socket> ConnectAsync()
-    {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await socket.ConnectAsync(SocketAddress, Cancelled);
-        Assert.Equal("+OK\r\n", await AskAsync(socket, "AUTH", await File.ReadAllTextAsync(Path.Combine(_folder, "password"), Cancelled)));
-        return socket;
-    }
-
-    static async Task<string> AskAsync(Socket socket, params string[] command)
-    {
-        byte[] request = Encoding.ASCII.GetBytes($"*{command.Length}\r\n" + string.Concat(command.Select(part => $"${part.Length}\r\n{part}\r\n")));
-        for (int sent = 0; sent < request.Length;)
-        {
-            sent += await socket.SendAsync(request.AsMemory(sent), Cancelled);
-        }
-
-        byte[] answer = new byte[256];
-        return Encoding.ASCII.GetString(answer, 0, await socket.ReceiveAsync(answer, Cancelled));
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (_store is not null)
-        {
-            await KillAsync();
-        }
-        else if (File.Exists(Path.Combine(_folder, "address.json")) && Said().GetProperty("nonce").GetString() != "other")
+        if (File.Exists(Path.Combine(Folder, "address.json")) && Said().GetProperty("nonce").GetString() != "other")
         {
             // A test that failed leaves its store: the folder tells which process it is.
             try
@@ -234,6 +182,6 @@ public sealed class EmbeddedStoreTests : IAsyncDisposable
             }
         }
 
-        Directory.Delete(_folder, recursive: true);
+        await _store.DisposeAsync();
     }
 }

@@ -1,0 +1,77 @@
+using IgptCluster.Store.Integrity;
+
+namespace IgptCluster.Store;
+
+/// <summary>Takes checkpoints while something is written, and writes its manifest: what is served can then be told from what was lost.</summary>
+/// <param name="folder">The store's folder.</param>
+/// <param name="server">Its server.</param>
+/// <param name="interval">Time between checkpoints.</param>
+internal sealed class Checkpoints(StoreFolder folder, StoreServer server, TimeSpan interval)
+{
+    const long MinLog = 1 << 20; // bytes of the append-only file: what test writes alone take is read again at once
+
+    /// <summary>The manifest of the last checkpoint.</summary>
+    internal CheckpointManifest Manifest { get; private set; } = CheckpointManifest.Empty;
+
+    /// <summary>Makes sure that there is a manifest: folders of earlier versions have none, and a store that was killed may have one checkpoint more.</summary>
+    internal void Begin()
+    {
+        CheckpointManifest? stored = SealedFile.Read<CheckpointManifest>(folder.Manifest);
+        Manifest = stored ?? CheckpointManifest.Empty;
+        CheckpointInfo? newest = CheckpointInfo.Newest(folder);
+        if (newest?.Version > Manifest.Version)
+        {
+            Keep(CheckpointManifest.Measure(folder, newest, Manifest));
+        }
+        else if (stored is null)
+        {
+            Keep(Manifest);
+        }
+    }
+
+    /// <summary>Takes checkpoints until it is told to stop. One that fails is told and tried again: until then the append-only file has all.</summary>
+    /// <param name="cancellationToken">Stops.</param>
+    internal async Task RunAsync(CancellationToken cancellationToken)
+    {
+        using var tick = new PeriodicTimer(interval);
+        try
+        {
+            while (await tick.WaitForNextTickAsync(cancellationToken))
+            {
+                if (server.Committed - server.Begin >= MinLog)
+                {
+                    await TakeAsync();
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // It stops.
+        }
+    }
+
+    /// <summary>Takes one.</summary>
+    internal async Task TakeAsync()
+    {
+        try
+        {
+            if (await server.CheckpointAsync() && CheckpointInfo.Newest(folder) is { } newest && newest.Version > Manifest.Version)
+            {
+                Keep(CheckpointManifest.Measure(folder, newest, Manifest));
+                return;
+            }
+
+            await Console.Error.WriteLineAsync("igpt-store: a checkpoint could not be written; the append-only file is kept, and another is tried later");
+        }
+        catch (IOException failure)
+        {
+            await Console.Error.WriteLineAsync($"igpt-store: a checkpoint's manifest could not be written, and another is tried later: {failure.Message}");
+        }
+    }
+
+    void Keep(CheckpointManifest manifest)
+    {
+        SealedFile.Write(folder.Manifest, manifest);
+        Manifest = manifest;
+    }
+}

@@ -1,0 +1,204 @@
+namespace IgptCluster.EndToEnd.Tests;
+
+/// <summary>A store whose folder is damaged: it has everything that was acknowledged, or it does not start and says why.</summary>
+public sealed class DamagedStoreTests(DamagedStoreTests.Written written) : IClassFixture<DamagedStoreTests.Written>
+{
+    const int Damaged = 4;
+
+    public enum Damage
+    {
+        Deleted,
+        Emptied,
+        CutToHalf,
+        OneBitNearItsBeginning,
+        OneBitInItsMiddle,
+        OneBitNearItsEnd,
+    }
+
+    static CancellationToken Cancelled => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(Damage.Deleted)]
+    [InlineData(Damage.Emptied)]
+    [InlineData(Damage.CutToHalf)]
+    [InlineData(Damage.OneBitNearItsBeginning)]
+    [InlineData(Damage.OneBitInItsMiddle)]
+    [InlineData(Damage.OneBitNearItsEnd)]
+    public async Task Store_AnyFileDamaged_HasAllRecordsOrRefusesToStart(Damage damage)
+    {
+        string[] files = written.Files();
+        Assert.Contains(files, file => file.EndsWith("snapshot.obj.dat.0", StringComparison.Ordinal));
+        Assert.Contains("log/Store/hlog_objs.0", files);
+        int refused = 0;
+        foreach (string file in files)
+        {
+            await using var store = new StoreFolderProcess();
+            written.CopyTo(store.Folder);
+            Harm(Path.Combine(store.Folder, file), damage);
+            if (await store.TryStartAsync() is { } refusal)
+            {
+                refused++;
+                Assert.Equal((file, Damaged), (file, refusal.Code));
+                Assert.Contains(FileOrFolder(file), refusal.Words, StringComparison.Ordinal);
+                Assert.Contains("--accept-loss", refusal.Words, StringComparison.Ordinal);
+                Assert.Single(refusal.Words.TrimEnd().Split('\n'));
+
+                // Nothing was changed by it.
+                File.Copy(written.PathOf(file), Path.Combine(store.Folder, file), overwrite: true);
+                await store.StartAsync();
+            }
+
+            using StoreClient client = await store.ConnectAsync();
+            for (int record = 0; record < Written.Records; record++)
+            {
+                Assert.Equal((file, Written.Value(record)), (file, await client.AskAsync("HGET", $"record-{record}", "data")));
+            }
+        }
+
+        Assert.InRange(refused, 4, files.Length - 1); // the password holds nothing
+    }
+
+    [Fact]
+    public async Task Store_FolderOfTheVersionBefore_IsServedAndGetsChecksums()
+    {
+        await using var store = new StoreFolderProcess();
+        written.CopyTo(store.Folder);
+        string number = store.Sealed("acknowledged")!.Value.GetProperty("Number").ToString();
+        File.Delete(Path.Combine(store.Folder, "manifest"));
+        await File.WriteAllTextAsync(Path.Combine(store.Folder, "acknowledged"), number, Cancelled);
+        await store.StartAsync();
+        using (StoreClient client = await store.ConnectAsync())
+        {
+            Assert.Equal(Written.Value(3), await client.AskAsync("HGET", "record-3", "data"));
+        }
+
+        await store.KillAsync();
+        File.Delete(Directory.GetFiles(store.Folder, "ht.dat.0", SearchOption.AllDirectories).Single());
+        Assert.Equal(Damaged, (await store.TryStartAsync())?.Code);
+    }
+
+    [Fact]
+    public async Task Store_KilledBeforeACheckpointHasItsChecksums_HasAllRecords()
+    {
+        await using var store = new StoreFolderProcess();
+        written.CopyTo(store.Folder);
+        await store.StartAsync();
+        using (StoreClient client = await store.ConnectAsync())
+        {
+            Assert.Equal("OK", await client.AskAsync("SET", "late", "1"));
+            Assert.Equal("OK", await client.AskAsync("SAVE")); // Garnet's own: what the checkpoint before needed is removed
+        }
+
+        await store.KillAsync();
+        await store.StartAsync();
+        using StoreClient again = await store.ConnectAsync();
+        Assert.Equal("1", await again.AskAsync("GET", "late"));
+        Assert.Equal(Written.Value(7), await again.AskAsync("HGET", "record-7", "data"));
+    }
+
+    // A file of commits is known by its folder: its name changes with each write.
+    static string FileOrFolder(string file) => file.Contains("log-commits", StringComparison.Ordinal) ? "log-commits" : file;
+
+    static void Harm(string path, Damage damage)
+    {
+        long length = new FileInfo(path).Length;
+        if (damage == Damage.Deleted)
+        {
+            File.Delete(path);
+            return;
+        }
+
+        using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite);
+        if (damage is Damage.Emptied or Damage.CutToHalf)
+        {
+            file.SetLength(damage == Damage.Emptied ? 0 : length / 2);
+            return;
+        }
+
+        file.Position = damage switch
+        {
+            Damage.OneBitNearItsBeginning => Math.Min(length / 10, 300),
+            Damage.OneBitInItsMiddle => length / 2,
+            _ => length - 1 - (length / 10),
+        };
+        int value = file.ReadByte();
+        file.Position--;
+        file.WriteByte((byte)(value ^ 1));
+    }
+
+    /// <summary>The folder of a store that was killed: some records are in files that checkpoints left, some in the last checkpoint alone, some in the append-only file alone.</summary>
+    public sealed class Written : IAsyncLifetime
+    {
+        internal const int Records = 420;
+        const int InTheEnd = 20;
+
+        readonly StoreFolderProcess _store = new();
+
+        internal static string Value(int record) => string.Concat(Enumerable.Repeat($"{record} ", 8000 * (1 + (record % 5))));
+
+        internal string PathOf(string file) => Path.Combine(_store.Folder, file);
+
+        internal string[] Files() =>
+        [
+            .. Directory.GetFiles(_store.Folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(_store.Folder, file))
+                .Where(file => file is not ("lock" or "address.json") && !file.StartsWith("run", StringComparison.Ordinal)).Order(StringComparer.Ordinal),
+        ];
+
+        internal void CopyTo(string folder)
+        {
+            foreach (string file in Files())
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(folder, file))!);
+                File.Copy(PathOf(file), Path.Combine(folder, file));
+            }
+        }
+
+        public async ValueTask InitializeAsync()
+        {
+            await _store.StartAsync("--memory", "16", "--checkpoint-seconds", "1");
+            using StoreClient client = await _store.ConnectAsync();
+            await WriteAsync(client, 0, Records - InTheEnd);
+            for (int checkpoint = 0; checkpoint < 2; checkpoint++)
+            {
+                long before = Version();
+                await UntilAsync(client, () => Version() > before);
+            }
+
+            await WriteAsync(client, Records - InTheEnd, Records);
+            long number = Number();
+            await UntilAsync(null, () => Number() > number + 1);
+            await _store.KillAsync();
+        }
+
+        static async Task WriteAsync(StoreClient client, int from, int until)
+        {
+            for (int record = from; record < until; record++)
+            {
+                Assert.Equal("2", await client.AskAsync("HSET", $"record-{record}", "data", Value(record), "etag", "1"));
+            }
+        }
+
+        long Version() => _store.Sealed("manifest")?.GetProperty("Version").GetInt64() ?? 0;
+
+        long Number() => _store.Sealed("acknowledged")?.GetProperty("Number").GetInt64() ?? 0;
+
+        // Checkpoints are taken while something is written.
+        static async Task UntilAsync(StoreClient? client, Func<bool> holds)
+        {
+            using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
+            limit.CancelAfter(TimeSpan.FromSeconds(90));
+            while (!holds())
+            {
+                if (client is not null)
+                {
+                    Assert.Equal("OK", await client.AskAsync("SET", "other", new string('x', 200_000)));
+                }
+
+                await tick.WaitForNextTickAsync(limit.Token);
+            }
+        }
+
+        public ValueTask DisposeAsync() => _store.DisposeAsync();
+    }
+}
