@@ -17,7 +17,7 @@ public sealed class PhiloxTests
         int[] counts = new int[10];
         for (uint position = 0; position < 10_000; position++)
         {
-            double value = Philox.Uniform(seed: 42, sample: 3, position);
+            double value = Philox.Uniform(seed: 42, sample: 3, position) / (double)(1UL << 53);
             Assert.InRange(value, 0, 1 - double.Epsilon);
             counts[(int)(value * counts.Length)]++;
         }

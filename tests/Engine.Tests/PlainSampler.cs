@@ -1,4 +1,4 @@
-using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 
 namespace IgptCluster.Engine.Tests;
 
@@ -11,21 +11,22 @@ static class PlainSampler
         double least = sampling.TopK > 0 && sampling.TopK < all.Length ? all.Order().ElementAt(all.Length - sampling.TopK) : double.NegativeInfinity;
         int[] kept = [.. Enumerable.Range(0, all.Length).Where(colour => all[colour] >= least)];
         double[] scores = [.. kept.Select(colour => all[colour])];
+        ulong[] weights = [.. kept.Select(colour => Weight(all[colour] - all.Max()))];
         if (sampling.TopP < 1)
         {
-            int[] ascending = [.. Enumerable.Range(0, scores.Length).OrderBy(place => scores[place])];
-            double[] likely = Softmax([.. ascending.Select(place => scores[place])]);
-            double below = 0;
-            for (int i = 0; i < scores.Length - 1 && (below += likely[i]) <= 1 - sampling.TopP; i++)
+            ulong most = (ulong)((1 - sampling.TopP) * Sum(weights));
+            ulong below = 0;
+            foreach (int place in Enumerable.Range(0, kept.Length).OrderBy(place => all[kept[place]]).SkipLast(1))
             {
-                scores[ascending[i]] = double.NegativeInfinity;
+                below += weights[place];
+                weights[place] = below <= most ? 0 : weights[place];
             }
         }
 
         double[] probabilities = new double[all.Length];
-        foreach ((int colour, double probability) in kept.Zip(Softmax(scores)))
+        foreach ((int colour, ulong weight) in kept.Zip(weights))
         {
-            probabilities[colour] = probability;
+            probabilities[colour] = weight / (double)Sum(weights);
         }
 
         return probabilities;
@@ -39,33 +40,7 @@ static class PlainSampler
             : [.. logits.Select(logit => (logit - (double)greatest) / temperature)];
     }
 
-    static double[] Softmax(double[] scores)
-    {
-        double greatest = scores.Max();
-        double[] weights = [.. scores.Select(score => score - greatest < -708 ? 0 : Exp(score - greatest))];
-        double sum = Sum(weights);
-        return [.. weights.Select(weight => weight / sum)];
-    }
+    static ulong Sum(ulong[] weights) => weights.Aggregate(0UL, (sum, weight) => sum + weight);
 
-    // Each eighth one together, as far as there are eights; the rest one by one.
-    static double Sum(double[] weights)
-    {
-        int eights = weights.Length / 8 * 8;
-        double[] lanes = new double[8];
-        for (int i = 0; i < eights; i++)
-        {
-            lanes[i % 8] += weights[i];
-        }
-
-        double Pair(int lane) => lanes[lane] + lanes[lane + 4];
-        return weights[eights..].Aggregate((Pair(0) + Pair(2)) + (Pair(1) + Pair(3)), (sum, weight) => sum + weight);
-    }
-
-    static double Exp(double value)
-    {
-        // As one of a vector: alone it may differ in the last bit.
-        double[] values = [.. Enumerable.Repeat(value, 8)];
-        TensorPrimitives.Exp<double>(values, values);
-        return values[0];
-    }
+    static ulong Weight(double value) => ColourWeight.Of(Vector256.Create(value))[0];
 }

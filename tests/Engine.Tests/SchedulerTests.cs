@@ -214,9 +214,29 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public void Apply_OneRowNotFinite_FailsThatSequenceOnly()
+    public void Apply_RunnerThatDraws_MakesTheTokensOfOneThatGivesLogits()
     {
-        var engine = new Stepper(new EngineOptions(), slots: 3);
+        int[][] made = [.. new[] { false, true }.Select(draws =>
+        {
+            var engine = new Stepper(new EngineOptions { MaxBatchTokens = 7 }, slots: 2) { Runner = { Draws = draws } };
+            Generation[] streams = [.. Enumerable.Range(0, 3).Select(i => engine.Add(Generation($"{i}", prompt: 4 + i, made: 12) with
+            {
+                Sampling = new SamplingParameters { Seed = 5, Sample = (uint)i, TopK = 9 },
+                Forced = new Dictionary<int, int> { [7] = 3, [11] = 2 },
+            }))];
+            engine.RunToEnd();
+            return streams.SelectMany(Tokens).ToArray();
+        })];
+        Assert.Equal(36, made[0].Length);
+        Assert.Equal(made[0], made[1]);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Apply_OneRowNotFinite_FailsThatSequenceOnly(bool draws)
+    {
+        var engine = new Stepper(new EngineOptions(), slots: 3) { Runner = { Draws = draws } };
         engine.Runner.Poison = (FirstColour: 9, Position: 5);
         Generation good = engine.Add(Generation("good", prompt: 3, made: 8));
         Generation bad = engine.Add(Generation("bad", prompt: 3, made: 8, offset: 9));

@@ -31,6 +31,9 @@ internal sealed class FakeModelRunner(ModelShape shape, int slots) : IModelRunne
     /// <summary>Input positions whose logits are not a number, in every slot whose first colour is the given one.</summary>
     public (int FirstColour, int Position)? Poison { get; set; }
 
+    /// <summary>Whether it draws colours itself, as a runner on a device does.</summary>
+    public bool Draws { get; set; }
+
     public bool IsDisposed { get; private set; }
 
     public StepPlan[] Plans
@@ -121,9 +124,12 @@ internal sealed class FakeModelRunner(ModelShape shape, int slots) : IModelRunne
             Array.Fill(scores, float.NaN);
         }
 
+        bool isDrawn = Draws && chunk.Sampling is not null;
+        int position = chunk.Start + tokens.Length - 1;
         return new ChunkOutput
         {
-            Logits = logits,
+            Logits = isDrawn ? default : logits,
+            Drawn = !isDrawn ? null : new Sampler(shape.ColourCount).TrySample(logits, chunk.Sampling!, position, out int token) ? token : ChunkOutput.NotFinite,
             LogProbabilities = scores,
             PooledSums = chunk.PooledLayers.SelectMany(layer => Enumerable.Range(0, shape.EmbeddingSize).Select(i => tokens.Sum(token => (double)(token * (layer + 1)) + i)))
                 .Zip(chunk.PooledBefore.IsEmpty ? Enumerable.Repeat(0.0, int.MaxValue) : chunk.PooledBefore.ToArray(), (sum, before) => sum + before).ToArray(),

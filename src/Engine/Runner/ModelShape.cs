@@ -9,6 +9,9 @@ public sealed record ModelShape
     /// <summary>Number of logits per position: the colours (<see cref="VocabularySize"/> − 1), or all ids where embeddings are tied; 0 if the model has no language-model head.</summary>
     public required int LogitCount { get; init; }
 
+    /// <summary>Logits that a colour may be drawn from: those of the start token, where there are any, are behind them.</summary>
+    public int ColourCount => Math.Min(LogitCount, VocabularySize - 1);
+
     /// <summary>Longest input in tokens (n_positions), the start-of-sequence token included.</summary>
     public required int PositionCount { get; init; }
 

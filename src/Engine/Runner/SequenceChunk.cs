@@ -16,6 +16,12 @@ public readonly record struct SequenceChunk()
     public bool WantsLogits { get; init; }
 
     /// <summary>
+    /// How to draw the colour that follows the last token, at raster position <see cref="Start"/> + number of tokens − 1; with <see cref="WantsLogits"/> only. A runner that
+    /// draws on its device gives <see cref="ChunkOutput.Drawn"/> then instead of the logits, the same colour that <see cref="Sampler"/> draws from them; others do not look at it.
+    /// </summary>
+    public SamplingParameters? Sampling { get; init; }
+
+    /// <summary>
     /// Empty, or one id per token: return the log-probability of this id after each token (temperature 1, no filter).
     /// </summary>
     public ReadOnlyMemory<int> Targets { get; init; }

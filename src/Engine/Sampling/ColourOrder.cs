@@ -15,7 +15,7 @@ sealed class ColourOrder(int colours)
 
     readonly int[] _keys = new int[colours];
     readonly float[] _depths = new float[colours];
-    readonly double[] _sums = new double[Buckets];
+    readonly ulong[] _sums = new ulong[Buckets];
     readonly (float Value, int Index)[] _edge = new (float, int)[colours];
 
     /// <summary>A bound that the k greatest values reach, and besides only those that are equal to the k-th.</summary>
@@ -47,7 +47,7 @@ sealed class ColourOrder(int colours)
     /// <param name="weights">One for each, 0 or more, that grows with the value.</param>
     /// <param name="span">How far below the greatest a value still weighs anything; above 0.</param>
     /// <param name="most">The bound.</param>
-    internal void Cut(ReadOnlySpan<float> values, Span<double> weights, float span, double most)
+    internal void Cut(ReadOnlySpan<float> values, Span<ulong> weights, float span, ulong most)
     {
         Span<int> buckets = _keys.AsSpan(0, values.Length);
         WriteBuckets(values, span, buckets);
@@ -58,7 +58,7 @@ sealed class ColourOrder(int colours)
         }
 
         int edge = Buckets - 1;
-        double below = 0;
+        ulong below = 0;
         for (; edge > 0 && below + _sums[edge] <= most; edge--)
         {
             below += _sums[edge];

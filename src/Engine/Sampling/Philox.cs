@@ -33,10 +33,10 @@ static class Philox
         return (c0, c1, c2, c3);
     }
 
-    /// <summary>Uniform in [0, 1) with 53 bits, for one position of one sample of one seed.</summary>
-    internal static double Uniform(ulong seed, uint sample, uint position)
+    /// <summary>Uniform in 0 … 2⁵³ − 1, for one position of one sample of one seed.</summary>
+    internal static ulong Uniform(ulong seed, uint sample, uint position)
     {
         var (x0, x1, _, _) = Block((position, sample, 0, 0), ((uint)seed, (uint)(seed >> 32)));
-        return ((x0 | ((ulong)x1 << 32)) >> 11) * (1.0 / (1UL << 53));
+        return (x0 | ((ulong)x1 << 32)) >> 11;
     }
 }

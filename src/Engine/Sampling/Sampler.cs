@@ -1,32 +1,25 @@
 using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace IgptCluster.Engine;
 
 /// <summary>
-/// Draws a colour from logits in Hugging Face's order: temperature, top-k, top-p, softmax; then one uniform number picks. Probabilities are in double.
-/// Sums are taken in one order, whatever vectors this machine has. One engine's thread only: it keeps its buffers.
+/// Draws a colour from logits in Hugging Face's order: temperature, top-k, top-p, softmax; then one uniform number picks. Weights are whole numbers
+/// (<see cref="ColourWeight"/>), so a draw is the same on every processor and device. One engine's thread only: it keeps its buffers.
 /// </summary>
 /// <param name="colours">Number of colours; logits behind them (the start token's, where embeddings are tied) are never drawn.</param>
-sealed class Sampler(int colours)
+public sealed class Sampler(int colours)
 {
     const int PickBlock = 32; // weights that are looked at together first
-    const int Padding = 8; // doubles of the widest vector: one exponential is not computed in another way than the others
-
-    // Exponents of normal numbers. Where a vector has another one, the library computes its neighbours in another way too, which differs in the last bit.
-    const double LeastExponent = -708;
-
-    // What lies so far below the greatest logit weighs less than 1e-17 of it.
-    const double NucleusDepth = 40;
+    const int Padding = 4; // doubles of a vector
 
     readonly ColourOrder _order = new(colours);
 
     readonly int[] _all = [.. Enumerable.Range(0, colours)];
     readonly int[] _top = new int[colours];
     readonly float[] _divided = new float[colours];
-    readonly double[] _weights = new double[colours + Padding];
-    readonly bool[] _vanished = new bool[colours];
+    readonly double[] _depths = new double[colours + Padding];
+    readonly ulong[] _weights = new ulong[colours + Padding];
     readonly double[] _probabilities = new double[colours];
 
     // Colours that top-k leaves, ascending, and how many they are; the buffers before have their values in the same places.
@@ -39,7 +32,7 @@ sealed class Sampler(int colours)
     /// <param name="position">Raster position.</param>
     /// <param name="token">The colour drawn.</param>
     /// <returns>False if a logit is not a number, or none is finite, or one is +∞.</returns>
-    internal bool TrySample(ReadOnlySpan<float> logits, SamplingParameters sampling, int position, out int token)
+    public bool TrySample(ReadOnlySpan<float> logits, SamplingParameters sampling, int position, out int token)
     {
         logits = logits[..colours];
 
@@ -53,7 +46,7 @@ sealed class Sampler(int colours)
 
         if (sampling.Temperature > 0)
         {
-            double sum = Weigh(logits, logits[token], sampling);
+            ulong sum = Weigh(logits, logits[token], sampling);
             token = Pick(sum, Philox.Uniform(sampling.Seed, sampling.Sample, (uint)position));
         }
 
@@ -66,18 +59,18 @@ sealed class Sampler(int colours)
     internal ReadOnlySpan<double> Probabilities(ReadOnlySpan<float> logits, SamplingParameters sampling)
     {
         logits = logits[..colours];
-        double sum = Weigh(logits, TensorPrimitives.Max(logits), sampling);
+        ulong sum = Weigh(logits, TensorPrimitives.Max(logits), sampling);
         Array.Clear(_probabilities);
         for (int i = 0; i < _count; i++)
         {
-            _probabilities[_kept[i]] = _weights[i] / sum;
+            _probabilities[_kept[i]] = _weights[i] / (double)sum;
         }
 
         return _probabilities;
     }
 
     /// <summary>Leaves the colours that may be drawn, each with its weight. Returns the weights' sum.</summary>
-    double Weigh(ReadOnlySpan<float> logits, float greatest, SamplingParameters sampling)
+    ulong Weigh(ReadOnlySpan<float> logits, float greatest, SamplingParameters sampling)
     {
         float divisor = (float)sampling.Temperature;
 
@@ -94,11 +87,11 @@ sealed class Sampler(int colours)
 
         KeepTop(sampling.TopK);
         double scale = overflows ? sampling.Temperature : 1;
-        Exponentials(overflows ? greatest : greatest / divisor, scale);
+        WriteWeights(overflows ? greatest : greatest / divisor, scale);
         if (sampling.TopP < 1)
         {
             // The least likely colours go as long as their mass together stays within 1 − p.
-            _order.Cut(_divided.AsSpan(0, _count), _weights.AsSpan(0, _count), (float)Math.Max(NucleusDepth * scale, float.Epsilon), (1 - sampling.TopP) * Sum());
+            _order.Cut(_divided.AsSpan(0, _count), _weights.AsSpan(0, _count), (float)Math.Max(-ColourWeight.Least * scale, float.Epsilon), (ulong)((1 - sampling.TopP) * Sum()));
         }
 
         return Sum();
@@ -125,89 +118,41 @@ sealed class Sampler(int colours)
         (_kept, _count) = (top, kept);
     }
 
-    /// <summary>Weights relative to the greatest, which is 1. Each is a function of its own score alone.</summary>
-    void Exponentials(double greatest, double divisor)
+    /// <summary>Weights relative to the greatest's. Each is a function of its own score alone.</summary>
+    void WriteWeights(double greatest, double divisor)
     {
-        Span<double> weights = _weights.AsSpan(0, Math.Max(_count, Padding));
-        weights[_count..].Clear();
-        TensorPrimitives.ConvertTruncating<float, double>(_divided.AsSpan(0, _count), weights);
-        TensorPrimitives.Subtract(weights[.._count], greatest, weights);
+        Span<double> depths = _depths.AsSpan(0, _count);
+        TensorPrimitives.ConvertTruncating<float, double>(_divided.AsSpan(0, _count), depths);
+        TensorPrimitives.Subtract(depths, greatest, depths);
         if (divisor != 1)
         {
-            TensorPrimitives.Divide(weights[.._count], divisor, weights);
+            TensorPrimitives.Divide(depths, divisor, depths);
         }
 
-        bool vanish = TensorPrimitives.Min<double>(weights) < LeastExponent;
-        if (vanish)
+        // What lies behind the last one is never read.
+        for (int i = 0; i < _count; i += Padding)
         {
-            for (int i = 0; i < _count; i++)
-            {
-                (_vanished[i], weights[i]) = (weights[i] < LeastExponent, Math.Max(weights[i], LeastExponent));
-            }
-        }
-
-        TensorPrimitives.Exp<double>(weights, weights);
-        for (int i = 0; vanish && i < _count; i++)
-        {
-            weights[i] = _vanished[i] ? 0 : weights[i];
+            ColourWeight.Of(Vector256.LoadUnsafe(ref _depths[i])).StoreUnsafe(ref _weights[i]);
         }
     }
 
-    double Sum() => SumOf(_weights.AsSpan(0, _count));
+    ulong Sum() => TensorPrimitives.Sum<ulong>(_weights.AsSpan(0, _count));
 
-    // Eight sums at a time, since each addition waits for the one before it; in this order on every machine.
-    static double SumOf(ReadOnlySpan<double> weights)
+    int Pick(ulong total, ulong uniform)
     {
-        ReadOnlySpan<Vector256<double>> vectors = MemoryMarshal.Cast<double, Vector256<double>>(weights);
-        (Vector256<double> even, Vector256<double> odd) = (default, default);
-        int done = 0;
-        for (; done + 1 < vectors.Length; done += 2)
-        {
-            (even, odd) = (even + vectors[done], odd + vectors[done + 1]);
-        }
-
-        Vector128<double> two = (even + odd).GetLower() + (even + odd).GetUpper();
-        double sum = two[0] + two[1];
-        foreach (double weight in weights[(done * Vector256<double>.Count)..])
-        {
-            sum += weight;
-        }
-
-        return sum;
-    }
-
-    int Pick(double total, double uniform)
-    {
-        ReadOnlySpan<double> weights = _weights.AsSpan(0, _count);
-        double target = uniform * total;
-        double sum = 0;
+        ReadOnlySpan<ulong> weights = _weights.AsSpan(0, _count);
+        ulong target = (ulong)(((UInt128)uniform * total) >> 53);
         int first = 0;
-        for (; first + PickBlock < weights.Length; first += PickBlock)
+        while (first + PickBlock < weights.Length && TensorPrimitives.Sum(weights.Slice(first, PickBlock)) is var block && target >= block)
         {
-            double block = sum + SumOf(weights.Slice(first, PickBlock));
-            if (target < block)
-            {
-                break;
-            }
-
-            sum = block;
+            (target, first) = (target - block, first + PickBlock);
         }
 
-        // Rounding may leave the sum a hair below the target: then it is the last that can be drawn.
-        int last = weights[..first].LastIndexOfAnyExcept(0);
-        for (int i = first; i < weights.Length; i++)
+        while (target >= weights[first])
         {
-            if (weights[i] > 0)
-            {
-                last = i;
-                sum += weights[i];
-                if (target < sum)
-                {
-                    break;
-                }
-            }
+            target -= weights[first++];
         }
 
-        return _kept[last];
+        return _kept[first];
     }
 }

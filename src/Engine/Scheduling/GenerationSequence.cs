@@ -60,6 +60,7 @@ sealed class GenerationSequence : Sequence
         Start = Computed,
         Tokens = _inputs.AsMemory(Computed, tokens),
         WantsLogits = tokens == Remaining,
+        Sampling = tokens == Remaining ? _request.Sampling : null,
     };
 
     internal override void Start(TimeSpan now) => _started ??= now;
@@ -89,7 +90,8 @@ sealed class GenerationSequence : Sequence
         }
 
         int position = _known - 1;
-        if (!sampler.TrySample(output.Logits.Span, _request.Sampling, position, out int token))
+        int token = output.Drawn ?? ChunkOutput.NotFinite;
+        if (output.Drawn is null ? !sampler.TrySample(output.Logits.Span, _request.Sampling, position, out token) : token == ChunkOutput.NotFinite)
         {
             End(FinishReason.Failed, $"the model's logits at position {position} are not finite: its weights or its arithmetic are broken");
             return false;

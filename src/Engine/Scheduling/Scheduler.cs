@@ -36,7 +36,7 @@ sealed class Scheduler
     {
         _options = options;
         _slots = new KvSlotPool(slotCount);
-        _sampler = new Sampler(Math.Min(shape.LogitCount, shape.VocabularySize - 1));
+        _sampler = new Sampler(shape.ColourCount);
         _cost = new StepCost(slotCount);
         _budget = Math.Max(options.MaxBatchTokens, slotCount);
         _plan = new StepPlan(_copies, _chunks);

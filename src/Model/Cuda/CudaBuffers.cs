@@ -6,6 +6,7 @@ internal sealed class CudaBuffers(ICudaDevice device, CudaLayout layout) : IDisp
     readonly Dictionary<string, CudaMemory> _owned = [];
     int _rows;
     int _logitRows;
+    int _drawsAt;
 
     /// <summary>uint32 [N].</summary>
     internal ulong Tokens => Table;
@@ -24,6 +25,12 @@ internal sealed class CudaBuffers(ICudaDevice device, CudaLayout layout) : IDisp
 
     /// <summary>uint32 [sums, 2].</summary>
     internal ulong Runs => LogitTable + (8 * (ulong)_logitRows);
+
+    /// <summary>uint32 [draws, <see cref="CudaStep.DrawWords"/>].</summary>
+    internal ulong Draws => Table + (4 * (ulong)_drawsAt);
+
+    /// <summary>int32 [draws]: the colours, −1 where logits are not finite.</summary>
+    internal ulong Drawn { get; private set; }
 
     /// <summary>float64 [sums, E].</summary>
     internal ulong Sums { get; private set; }
@@ -66,7 +73,8 @@ internal sealed class CudaBuffers(ICudaDevice device, CudaLayout layout) : IDisp
     /// <summary>Makes room for steps of so many decoding rows, so that nothing moves for them later.</summary>
     internal void Reserve(int rows)
     {
-        Table = Place(nameof(Table), 5L * rows * sizeof(uint));
+        Table = Place(nameof(Table), (5L + CudaStep.DrawWords) * rows * sizeof(uint));
+        Drawn = Place(nameof(Drawn), (long)rows * sizeof(uint));
         Logits = Place(nameof(Logits), (long)rows * layout.LogitStride * sizeof(float));
         PlaceRows(rows);
     }
@@ -74,10 +82,11 @@ internal sealed class CudaBuffers(ICudaDevice device, CudaLayout layout) : IDisp
     /// <summary>Makes room for a step and uploads its tables.</summary>
     internal void Take(CudaStep step)
     {
-        (_rows, _logitRows) = (step.Rows, step.LogitRows);
+        (_rows, _logitRows, _drawsAt) = (step.Rows, step.LogitRows, step.DrawsAt);
         Table = Place(nameof(Table), step.Table.Length * sizeof(uint));
         PlaceRows(step.Rows);
         Logits = Place(nameof(Logits), (long)step.LogitRows * layout.LogitStride * sizeof(float));
+        Drawn = Place(nameof(Drawn), (long)step.Draws * sizeof(uint));
         Likelihoods = Place(nameof(Likelihoods), step.HasTargets ? (long)step.LogitRows * 2 * sizeof(float) : 0);
         Sums = Place(nameof(Sums), step.Before.Length * sizeof(double));
         Last = Place(nameof(Last), step.Sums.Count > 0 ? (long)step.Rows * layout.Stride * sizeof(float) : 0);
@@ -87,6 +96,8 @@ internal sealed class CudaBuffers(ICudaDevice device, CudaLayout layout) : IDisp
     }
 
     internal void DownloadLogits(Span<float> target) => _owned[nameof(Logits)].Download(target);
+
+    internal void DownloadDrawn(Span<int> target) => _owned[nameof(Drawn)].Download(target);
 
     internal void DownloadLikelihoods(Span<float> target) => _owned[nameof(Likelihoods)].Download(target);
 

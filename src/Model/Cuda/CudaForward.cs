@@ -156,6 +156,8 @@ internal sealed class CudaForward
             return;
         Norm(_kernels.Norm, _network.FinalNorm, _buffers.LogitTable, step.LogitRows, _buffers.Normed);
         _kernels.Product(_network.Head!, new CudaRows(_buffers.Normed, step.LogitRows, _layout.Stride), new CudaEnd(CudaEndKind.Write, _buffers.Logits, _layout.LogitStride));
+        if (step.Draws > 0)
+            _device.Launch(_kernels.Draw, new CudaGrid(step.Draws, 1, 1, 32), _buffers.Logits, _buffers.Draws, _buffers.Drawn, (uint)_layout.Shape.ColourCount, (uint)_layout.LogitStride);
         if (step.HasTargets)
         {
             var grid = new CudaGrid((step.LogitRows + RowsOfBlock - 1) / RowsOfBlock, 1, 1, 32 * RowsOfBlock);

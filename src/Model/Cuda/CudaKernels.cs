@@ -28,6 +28,7 @@ internal sealed class CudaKernels
         Merge = device.Kernel($"merge_{type}");
         Pool = device.Kernel("pool");
         Likelihood = device.Kernel("likelihood");
+        Draw = device.Kernel("draw");
         string[] products = isWide ? ["product_f32_1", "product_f32_8"] : ["product_bf16_1x2", "product_bf16_2x4", "product_bf16_4x4"];
         _products = [.. products.Select(device.Kernel)];
     }
@@ -61,6 +62,8 @@ internal sealed class CudaKernels
     internal CudaKernel Pool { get; }
 
     internal CudaKernel Likelihood { get; }
+
+    internal CudaKernel Draw { get; }
 
     /// <summary>Queues a product of rows and a layer's weights.</summary>
     /// <param name="matrix">The layer.</param>

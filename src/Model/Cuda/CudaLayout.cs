@@ -12,6 +12,9 @@ internal sealed class CudaLayout(ImageGptConfig config, ModelShape shape, Scalar
     /// <summary>Keys that one block of attention takes; as <c>split</c> in attention.cu.</summary>
     internal const int KeysOfRun = 256;
 
+    /// <summary>Most colours that a kernel draws from; as <c>most_colours</c> in sampling.cu.</summary>
+    internal const int MostDrawnColours = 2048;
+
     const int Step = 32; // inputs of a product's step
     const int PieceBytes = 16;
 
@@ -41,6 +44,9 @@ internal sealed class CudaLayout(ImageGptConfig config, ModelShape shape, Scalar
 
     /// <summary>Numbers from row to row of logits.</summary>
     internal int LogitStride => Pad(Shape.LogitCount, Step);
+
+    /// <summary>Whether colours are drawn on the device.</summary>
+    internal bool Draws => Shape.ColourCount is > 0 and <= MostDrawnColours;
 
     /// <summary>Lanes that share a key: the least power of two that holds its pieces, 32 at most.</summary>
     internal int KeyLanes => Math.Min(32, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)(HeadStride * Size / PieceBytes)));

@@ -6,6 +6,7 @@ namespace IgptCluster.Model.Cuda;
 internal sealed class CudaOutputs(CudaLayout layout, CudaBuffers buffers)
 {
     float[] _logits = [];
+    int[] _drawn = [];
     float[] _likelihoods = [];
     float[] _logProbabilities = [];
     double[] _sums = [];
@@ -17,8 +18,11 @@ internal sealed class CudaOutputs(CudaLayout layout, CudaBuffers buffers)
     {
         int width = layout.Config.EmbeddingSize;
         int rows = step.AskedRows; // padding's logits stay
-        Grow(ref _logits, rows * layout.LogitStride);
-        if (rows > 0)
+        Grow(ref _logits, step.WantsLogits ? rows * layout.LogitStride : 0);
+        Grow(ref _drawn, step.Draws);
+        if (step.Draws > 0)
+            buffers.DownloadDrawn(_drawn.AsSpan(0, step.Draws));
+        if (step.WantsLogits)
             buffers.DownloadLogits(_logits.AsSpan(0, rows * layout.LogitStride));
         if (step.HasTargets)
         {
@@ -40,18 +44,20 @@ internal sealed class CudaOutputs(CudaLayout layout, CudaBuffers buffers)
     {
         if (_outputs.Length != step.Chunks.Count)
             _outputs = new ChunkOutput[step.Chunks.Count];
-        (int row, int sum) = (0, 0);
+        (int row, int sum, int draw) = (0, 0, 0);
         for (int index = 0; index < _outputs.Length; index++)
         {
             SequenceChunk chunk = step.Chunks[index];
             (int rows, int sums) = (CudaStep.LogitRowsOf(chunk), chunk.PooledLayers.Count);
+            bool isDrawn = step.IsDrawn(chunk), hasLogits = chunk.WantsLogits && !isDrawn;
             _outputs[index] = new ChunkOutput
             {
-                Logits = _logits.AsMemory(chunk.WantsLogits ? (row + rows - 1) * layout.LogitStride : 0, chunk.WantsLogits ? layout.Shape.LogitCount : 0),
+                Logits = hasLogits ? _logits.AsMemory((row + rows - 1) * layout.LogitStride, layout.Shape.LogitCount) : default,
+                Drawn = isDrawn ? _drawn[draw] : null,
                 LogProbabilities = chunk.Targets.IsEmpty ? default : _logProbabilities.AsMemory(row, chunk.Targets.Length),
                 PooledSums = _pooled.AsMemory(sum * width, sums * width),
             };
-            (row, sum) = (row + rows, sum + sums);
+            (row, sum, draw) = (row + rows, sum + sums, draw + (isDrawn || step.IsPadded ? 1 : 0));
         }
 
         Order(step, width);

@@ -8,6 +8,11 @@ namespace IgptCluster.Model.Cuda;
 /// <param name="scratch">The slot of rows that are padding.</param>
 internal sealed class CudaStep(CudaLayout layout, int scratch)
 {
+    /// <summary>Words of a draw's parameters; as <c>draw_words</c> in sampling.cu.</summary>
+    internal const int DrawWords = 12;
+
+    static readonly SamplingParameters Greedy = new() { Temperature = 0 }; // of padding
+
     readonly List<(int Layer, int Chunk, int Wanted)> _sums = [];
     uint[] _table = [];
     double[] _before = [];
@@ -18,11 +23,20 @@ internal sealed class CudaStep(CudaLayout layout, int scratch)
     /// <summary>Tokens of the step, and rows of padding behind them.</summary>
     internal int Rows { get; private set; }
 
+    /// <summary>Whether it is padded to a bucket; each row has a draw then.</summary>
+    internal bool IsPadded { get; private set; }
+
     /// <summary>Rows whose logits are computed, those of padding included.</summary>
     internal int LogitRows { get; private set; }
 
     /// <summary>Rows whose logits are asked for.</summary>
     internal int AskedRows { get; private set; }
+
+    /// <summary>Colours that are drawn, those of padding included.</summary>
+    internal int Draws { get; private set; }
+
+    /// <summary>Whether any logits are wanted themselves.</summary>
+    internal bool WantsLogits { get; private set; }
 
     /// <summary>Whether any log-probability is wanted.</summary>
     internal bool HasTargets { get; private set; }
@@ -30,14 +44,20 @@ internal sealed class CudaStep(CudaLayout layout, int scratch)
     /// <summary>Sums of hidden states, by ascending layer.</summary>
     internal IReadOnlyList<(int Layer, int Chunk, int Wanted)> Sums => _sums;
 
-    /// <summary>All tables, one behind the other: tokens, positions, slots [rows]; rows of logits, targets [logit rows]; first row and rows of each sum.</summary>
-    internal ReadOnlySpan<uint> Table => _table.AsSpan(0, (3 * Rows) + (2 * LogitRows) + (2 * _sums.Count));
+    /// <summary>All tables, one behind the other: tokens, positions, slots [rows]; rows of logits, targets [logit rows]; first row and rows of each sum; draws.</summary>
+    internal ReadOnlySpan<uint> Table => _table.AsSpan(0, DrawsAt + (Draws * DrawWords));
+
+    /// <summary>Words before the draws.</summary>
+    internal int DrawsAt => (3 * Rows) + (2 * LogitRows) + (2 * _sums.Count);
 
     /// <summary>What each sum begins with, float64 [sums, E].</summary>
     internal ReadOnlySpan<double> Before => _before.AsSpan(0, _sums.Count * layout.Config.EmbeddingSize);
 
     /// <summary>Tokens of the step's longest sequence; with padding, the longest that there can be: what is launched must not depend on the step then.</summary>
     internal int Longest { get; private set; }
+
+    /// <summary>Whether a chunk's colour is drawn on the device.</summary>
+    internal bool IsDrawn(SequenceChunk chunk) => chunk.Sampling is not null && chunk.WantsLogits && layout.Draws;
 
     internal static int LogitRowsOf(SequenceChunk chunk) => chunk.Targets.IsEmpty ? (chunk.WantsLogits ? 1 : 0) : chunk.Tokens.Length;
 
@@ -46,7 +66,7 @@ internal sealed class CudaStep(CudaLayout layout, int scratch)
     /// <param name="bucket">Rows to pad it to, where each chunk is one token whose logits are wanted; 0 for no padding.</param>
     internal void Take(IReadOnlyList<SequenceChunk> chunks, int bucket)
     {
-        (Chunks, Rows, LogitRows, Longest, HasTargets) = (chunks, 0, 0, 0, false);
+        (Chunks, Rows, LogitRows, Draws, Longest, HasTargets, WantsLogits) = (chunks, 0, 0, 0, 0, false, false);
         _sums.Clear();
         for (int index = 0; index < chunks.Count; index++)
         {
@@ -54,20 +74,23 @@ internal sealed class CudaStep(CudaLayout layout, int scratch)
             (Rows, LogitRows) = (Rows + chunk.Tokens.Length, LogitRows + LogitRowsOf(chunk));
             Longest = Math.Max(Longest, chunk.Start + chunk.Tokens.Length);
             HasTargets |= !chunk.Targets.IsEmpty;
+            Draws += IsDrawn(chunk) ? 1 : 0;
+            WantsLogits |= chunk.WantsLogits && !IsDrawn(chunk);
             for (int wanted = 0; wanted < chunk.PooledLayers.Count; wanted++)
                 _sums.Add((chunk.PooledLayers[wanted], index, wanted));
         }
 
-        AskedRows = LogitRows;
-        if (bucket > 0)
-            (Rows, LogitRows, Longest) = (bucket, bucket, layout.Config.PositionCount);
+        (AskedRows, IsPadded) = (LogitRows, bucket > 0);
+        if (IsPadded)
+            (Rows, LogitRows, Draws, Longest) = (bucket, bucket, layout.Draws ? bucket : 0, layout.Config.PositionCount);
         if (_sums.Count > 0)
             _sums.Sort();
-        int size = (3 * Rows) + (2 * LogitRows) + (2 * _sums.Count);
+        int size = DrawsAt + (Draws * DrawWords);
         if (_table.Length < size)
             _table = new uint[size];
         FillRows();
         FillSums();
+        FillDraws();
     }
 
     void FillRows()
@@ -98,6 +121,38 @@ internal sealed class CudaStep(CudaLayout layout, int scratch)
             (tokens[row], positions[row], slots[row]) = (0, 0, (uint)scratch);
             (logits[row], targets[row]) = ((uint)row, 0);
         }
+    }
+
+    // With padding each row has a draw, wanted or not: what is launched must not depend on the step then.
+    void FillDraws()
+    {
+        (int draw, int logit) = (0, 0);
+        for (int index = 0; index < Chunks.Count && draw < Draws; index++)
+        {
+            SequenceChunk chunk = Chunks[index];
+            logit += LogitRowsOf(chunk);
+            if (IsPadded || IsDrawn(chunk))
+                WriteDraw(Draw(draw++), logit - 1, chunk.Sampling ?? Greedy, chunk.Start + chunk.Tokens.Length - 1);
+        }
+
+        for (; draw < Draws; draw++)
+            WriteDraw(Draw(draw), draw, Greedy, 0);
+    }
+
+    Span<uint> Draw(int draw) => _table.AsSpan(DrawsAt + (draw * DrawWords), DrawWords);
+
+    /// <summary>Writes what the kernel reads of a draw.</summary>
+    /// <param name="words"><see cref="DrawWords"/> of them.</param>
+    /// <param name="logit">Row of logits.</param>
+    /// <param name="sampling">How to draw.</param>
+    /// <param name="position">Raster position.</param>
+    internal static void WriteDraw(Span<uint> words, int logit, SamplingParameters sampling, int position)
+    {
+        (words[0], words[1], words[2], words[3]) = ((uint)logit, (uint)position, sampling.Sample, (uint)Math.Max(0, sampling.TopK));
+        (words[4], words[5]) = ((uint)sampling.Seed, (uint)(sampling.Seed >> 32));
+        (words[6], words[7]) = (BitConverter.SingleToUInt32Bits((float)sampling.Temperature), sampling.Temperature > 0 ? 0u : 1);
+        MemoryMarshal.Cast<uint, double>(words)[4] = sampling.Temperature;
+        MemoryMarshal.Cast<uint, double>(words)[5] = Math.Max(0, 1 - sampling.TopP);
     }
 
     void FillSums()

@@ -46,6 +46,25 @@ DEVICE float shuffle_xor(float value, u32 mask) {
   return other;
 }
 
+// Sum, least and greatest of all 32 lanes' numbers.
+DEVICE u32 lanes_sum(u32 value) {
+  u32 sum;
+  asm volatile("redux.sync.add.u32 %0, %1, 0xffffffff;" : "=r"(sum) : "r"(value));
+  return sum;
+}
+
+DEVICE u32 lanes_least(u32 value) {
+  u32 least;
+  asm volatile("redux.sync.min.u32 %0, %1, 0xffffffff;" : "=r"(least) : "r"(value));
+  return least;
+}
+
+DEVICE int lanes_greatest(int value) {
+  int greatest;
+  asm volatile("redux.sync.max.s32 %0, %1, 0xffffffff;" : "=r"(greatest) : "r"(value));
+  return greatest;
+}
+
 // d += a · b of a warp: a is 16 × 16 and b is 16 × 8 in bfloat16, d is 16 × 8 in float32; who holds what:
 // PTX ISA, "Matrix Fragments for mma.m16n8k16 with floating point type".
 DEVICE void multiply_bf16(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) {

@@ -10,6 +10,9 @@ struct bf16 {
 DEVICE float of_bits(u32 bits) { return __builtin_bit_cast(float, bits); }
 DEVICE u32 bits_of(float value) { return __builtin_bit_cast(u32, value); }
 
+DEVICE double of_long_bits(u64 bits) { return __builtin_bit_cast(double, bits); }
+DEVICE u64 long_bits_of(double value) { return __builtin_bit_cast(u64, value); }
+
 DEVICE float widen(float value) { return value; }
 DEVICE float widen(bf16 value) { return of_bits((u32)value.bits << 16); }
 

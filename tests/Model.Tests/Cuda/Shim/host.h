@@ -75,6 +75,30 @@ static inline float shuffle_xor(float value, u32 mask) {
   return shim::exchange({value, {}, {}}, shim::Stop::shuffle)[lane ^ mask].value;
 }
 
+static inline u32 lanes_sum(u32 value) {
+  const shim::Exchange *all = shim::exchange({0, {value}, {}}, shim::Stop::shuffle);
+  u32 sum = 0;
+  for (u32 i = 0; i < 32; i++)
+    sum += all[i].a[0];
+  return sum;
+}
+
+static inline u32 lanes_least(u32 value) {
+  const shim::Exchange *all = shim::exchange({0, {value}, {}}, shim::Stop::shuffle);
+  u32 least = value;
+  for (u32 i = 0; i < 32; i++)
+    least = all[i].a[0] < least ? all[i].a[0] : least;
+  return least;
+}
+
+static inline int lanes_greatest(int value) {
+  const shim::Exchange *all = shim::exchange({0, {(u32)value}, {}}, shim::Stop::shuffle);
+  int greatest = value;
+  for (u32 i = 0; i < 32; i++)
+    greatest = (int)all[i].a[0] > greatest ? (int)all[i].a[0] : greatest;
+  return greatest;
+}
+
 // As PTX lays the fragments out; sums in float32, one product after the other.
 static inline void multiply_bf16(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) {
   const u32 lane = shim::current->index % 32, group = lane / 4, pair = lane % 4;

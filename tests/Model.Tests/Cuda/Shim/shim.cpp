@@ -162,6 +162,7 @@ bool is_device_memory(const void *address, u64 bytes) {
 #include "attention.cu"
 #include "product.cu"
 #include "rows.cu"
+#include "sampling.cu"
 
 template <class... A> void run(void (*kernel)(A...), const u64 *values) { shim::call(kernel, values, std::make_integer_sequence<u64, sizeof...(A)>{}); }
 
@@ -170,6 +171,7 @@ static const std::map<std::string, void (*)(const u64 *)> kernels = {
     ENTRY(embed_f32),        ENTRY(embed_bf16),       ENTRY(norm_f32),         ENTRY(norm_bf16),     ENTRY(pool),          ENTRY(likelihood),
     ENTRY(keep_f32),         ENTRY(keep_bf16),        ENTRY(copy_prefix),      ENTRY(attend_f32),    ENTRY(attend_bf16),   ENTRY(merge_f32),
     ENTRY(merge_bf16),       ENTRY(product_bf16_1x2), ENTRY(product_bf16_2x4), ENTRY(product_bf16_4x4), ENTRY(product_f32_1), ENTRY(product_f32_8),
+    ENTRY(draw),
 };
 
 extern "C" {
