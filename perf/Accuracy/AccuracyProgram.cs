@@ -1,9 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using IgptCluster.Engine;
-using IgptCluster.Imaging;
-using IgptCluster.Model;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Imaging.Decoding;
+using IgptCluster.Imaging.Processing;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Cpu;
+using IgptCluster.Model.Torch;
 using Spectre.Console;
 using static TorchSharp.torch;
 

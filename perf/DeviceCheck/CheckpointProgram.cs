@@ -1,5 +1,8 @@
 using System.Diagnostics;
+using IgptCluster.DeviceCheck.Engine;
 using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Torch;
 using static TorchSharp.torch;
 
 namespace IgptCluster.DeviceCheck;

@@ -1,6 +1,10 @@
 using System.CommandLine;
 using IgptCluster.CommandLine;
 using IgptCluster.DeviceCheck;
+using IgptCluster.DeviceCheck.Engine;
+using IgptCluster.DeviceCheck.Parity;
+using IgptCluster.DeviceCheck.Probe;
+using IgptCluster.DeviceCheck.Symbols;
 using IgptCluster.Model.Cuda;
 
 var json = new Option<string>("--json") { Description = "File for the results; written again after each part.", DefaultValueFactory = _ => "device-check.json" };

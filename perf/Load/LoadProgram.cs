@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using IgptCluster.DeviceCheck;
+using IgptCluster.DeviceCheck.Engine;
 using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
 
 namespace IgptCluster.Load;
 

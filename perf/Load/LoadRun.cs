@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Grpc.Core;
 using Grpc.Net.Client;
-using IgptCluster.DeviceCheck;
+using IgptCluster.DeviceCheck.Engine;
 using IgptCluster.Model;
 using IgptCluster.Protocol.V1;
 

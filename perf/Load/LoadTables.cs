@@ -1,4 +1,4 @@
-using IgptCluster.DeviceCheck;
+using IgptCluster.DeviceCheck.Engine;
 using Spectre.Console;
 
 namespace IgptCluster.Load;

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using IgptCluster.CommandLine;
-using IgptCluster.DeviceCheck;
+using IgptCluster.DeviceCheck.Engine;
 using IgptCluster.Load;
 
 var options = new EngineOptionSet();

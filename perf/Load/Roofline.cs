@@ -1,4 +1,4 @@
-using IgptCluster.DeviceCheck;
+using IgptCluster.DeviceCheck.Engine;
 using ScottPlot;
 
 namespace IgptCluster.Load;

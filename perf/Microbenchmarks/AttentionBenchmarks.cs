@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using IgptCluster.Model;
+using IgptCluster.Model.Cpu;
 
 namespace IgptCluster.Microbenchmarks;
 

@@ -1,5 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using IgptCluster.Imaging;
+using IgptCluster.Imaging.Decoding;
+using IgptCluster.Imaging.Processing;
 
 namespace IgptCluster.Microbenchmarks;
 

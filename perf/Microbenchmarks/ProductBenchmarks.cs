@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
-using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Cpu;
 
 namespace IgptCluster.Microbenchmarks;
 
@@ -42,7 +43,7 @@ public unsafe class ProductBenchmarks
     public void Product()
     {
         for (int panel = 0; panel < _matrix.PanelCount; panel++)
-            PanelProduct.Run(_matrix, panel, _rows, Rows, new StoreEnd(_result.Floats, Outputs));
+            PanelProduct.Run(_matrix, panel, _rows, Rows, new StoreEpilogue(_result.Floats, Outputs));
     }
 
     [GlobalCleanup]

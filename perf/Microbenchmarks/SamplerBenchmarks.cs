@@ -1,5 +1,5 @@
 using BenchmarkDotNet.Attributes;
-using IgptCluster.Engine;
+using IgptCluster.Engine.Sampling;
 
 namespace IgptCluster.Microbenchmarks;
 

@@ -1,5 +1,9 @@
 using BenchmarkDotNet.Attributes;
 using IgptCluster.Engine;
+using IgptCluster.Engine.Requests;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Engine.Sampling;
+using IgptCluster.Engine.Scheduling;
 
 namespace IgptCluster.Microbenchmarks;
 

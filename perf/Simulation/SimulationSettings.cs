@@ -1,6 +1,6 @@
 using IgptCluster.Contracts;
-using IgptCluster.Engine;
 using IgptCluster.Simulation.Cluster;
+using IgptCluster.Simulation.Devices;
 
 namespace IgptCluster.Simulation;
 

@@ -1,5 +1,8 @@
 using IgptCluster.Engine;
+using IgptCluster.Engine.Requests;
+using IgptCluster.Engine.Sampling;
 using IgptCluster.Simulation.Cluster;
+using IgptCluster.Simulation.Devices;
 using IgptCluster.Simulation.Reports;
 using Microsoft.Extensions.Logging.Abstractions;
 using Spectre.Console;

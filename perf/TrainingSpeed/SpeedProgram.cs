@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using IgptCluster.DeviceCheck;
-using IgptCluster.Model;
+using IgptCluster.DeviceCheck.Engine;
+using IgptCluster.Model.Torch;
 using static TorchSharp.torch;
 
 namespace IgptCluster.TrainingSpeed;

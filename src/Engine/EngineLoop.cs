@@ -1,4 +1,7 @@
 using System.Collections.Concurrent;
+using IgptCluster.Engine.Requests;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Engine.Scheduling;
 using Microsoft.Extensions.Logging;
 
 namespace IgptCluster.Engine;

@@ -6,7 +6,7 @@ using IgptCluster.Grains;
 using IgptCluster.Grains.Placement;
 using IgptCluster.Grains.Replicas;
 using IgptCluster.Hosting;
-using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
 using IgptCluster.Silo.Replicas;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 using IgptCluster.CommandLine;
 using IgptCluster.Contracts;
 using IgptCluster.Hosting.Settings;
-using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
 
 namespace IgptCluster.Silo;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using IgptCluster.CommandLine;
 using IgptCluster.Imaging;
-using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
 using IgptCluster.Training.Commands;
 using IgptCluster.Training.Data;
 

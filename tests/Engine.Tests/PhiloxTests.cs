@@ -1,3 +1,5 @@
+using IgptCluster.Engine.Sampling;
+
 namespace IgptCluster.Engine.Tests;
 
 public sealed class PhiloxTests

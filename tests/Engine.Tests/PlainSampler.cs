@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using IgptCluster.Engine.Sampling;
 
 namespace IgptCluster.Engine.Tests;
 

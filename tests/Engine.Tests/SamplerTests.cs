@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using System.Text.Json;
+using IgptCluster.Engine.Sampling;
 using IgptCluster.Tests.Shared;
 
 namespace IgptCluster.Engine.Tests;

@@ -1,5 +1,9 @@
 // No engine thread runs here: what is awaited elsewhere has completed when Step returns.
 #pragma warning disable xUnit1031
+using IgptCluster.Engine.Requests;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Engine.Sampling;
+using IgptCluster.Engine.Scheduling;
 using IgptCluster.Tests.Shared;
 
 namespace IgptCluster.Engine.Tests;

@@ -1,3 +1,5 @@
+using IgptCluster.Engine.Scheduling;
+
 namespace IgptCluster.Engine.Tests;
 
 public sealed class StepCostTests

@@ -1,3 +1,6 @@
+using IgptCluster.Engine.Requests;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Engine.Scheduling;
 using IgptCluster.Tests.Shared;
 
 namespace IgptCluster.Engine.Tests;

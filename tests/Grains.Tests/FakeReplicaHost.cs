@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using IgptCluster.Contracts;
 using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
 using IgptCluster.Grains.Placement;
 using IgptCluster.Grains.Replicas;
 using IgptCluster.Tests.Shared;

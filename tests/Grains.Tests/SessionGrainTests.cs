@@ -1,5 +1,5 @@
 using IgptCluster.Contracts;
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
 using IgptCluster.Tests.Shared;
 using static IgptCluster.Grains.Tests.SessionCalls;
 

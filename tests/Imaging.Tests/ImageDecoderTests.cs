@@ -1,3 +1,5 @@
+using IgptCluster.Imaging.Decoding;
+using IgptCluster.Imaging.Output;
 using IgptCluster.Tests.Shared;
 
 namespace IgptCluster.Imaging.Tests;

@@ -1,3 +1,6 @@
+using IgptCluster.Imaging.Processing;
+using IgptCluster.Imaging.Resampling;
+
 namespace IgptCluster.Imaging.Tests;
 
 public sealed class ImageProcessorTests

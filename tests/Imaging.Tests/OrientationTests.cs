@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using IgptCluster.Imaging.Decoding;
+using IgptCluster.Imaging.Output;
 
 namespace IgptCluster.Imaging.Tests;
 

@@ -1,3 +1,5 @@
+using IgptCluster.Imaging.Resampling;
+
 namespace IgptCluster.Imaging.Tests;
 
 public sealed class PillowResamplerTests

@@ -1,3 +1,5 @@
+using IgptCluster.Imaging.Processing;
+
 namespace IgptCluster.Imaging.Tests;
 
 public sealed class TokenImageTests

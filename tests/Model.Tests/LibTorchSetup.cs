@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using IgptCluster.Model.Torch;
 
 namespace IgptCluster.Model.Tests;
 

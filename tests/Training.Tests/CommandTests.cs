@@ -1,5 +1,6 @@
-using IgptCluster.Imaging;
+using IgptCluster.Imaging.Decoding;
 using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
 using TorchSharp;
 
 namespace IgptCluster.Training.Tests;

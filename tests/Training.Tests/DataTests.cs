@@ -1,4 +1,5 @@
 using IgptCluster.Imaging;
+using IgptCluster.Imaging.Output;
 using IgptCluster.Training.Commands;
 using IgptCluster.Training.Data;
 

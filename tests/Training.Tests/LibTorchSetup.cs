@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using IgptCluster.Model;
+using IgptCluster.Model.Torch;
 
 namespace IgptCluster.Training.Tests;
 

@@ -1,4 +1,4 @@
-using IgptCluster.Imaging;
+using IgptCluster.Imaging.Processing;
 using IgptCluster.Training.Palettes;
 
 namespace IgptCluster.Training.Tests;

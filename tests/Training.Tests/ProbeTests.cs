@@ -1,5 +1,5 @@
 using Google.Protobuf;
-using IgptCluster.Model;
+using IgptCluster.Model.Torch;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Evaluation;
 using IgptCluster.Training.Probing;
@@ -89,8 +89,8 @@ public sealed class ProbeTests
         using var runner = new TorchModelRunner(Tiny.Network(), new TorchRunnerOptions { Slots = 1 });
         int layers = Tiny.Config.LayerCount;
         int[] tokens = Array.ConvertAll(data[2].ToArray(), token => (int)token);
-        var chunk = new Engine.SequenceChunk { Slot = 0, Start = 0, Tokens = tokens, PooledLayers = [.. Enumerable.Range(0, layers + 1)] };
-        double[] sums = runner.Execute(new Engine.StepPlan([], [chunk]))[0].PooledSums.ToArray();
+        var chunk = new Engine.Runner.SequenceChunk { Slot = 0, Start = 0, Tokens = tokens, PooledLayers = [.. Enumerable.Range(0, layers + 1)] };
+        double[] sums = runner.Execute(new Engine.Runner.StepPlan([], [chunk]))[0].PooledSums.ToArray();
         float[] given = [.. features.SelectMany(feature => feature[2].data<float>().ToArray())];
         Assert.Equal(sums.Length, given.Length);
         Assert.All(given.Zip(sums), pair => Assert.Equal(pair.Second / tokens.Length, pair.First, 1e-5));

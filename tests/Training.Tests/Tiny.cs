@@ -1,5 +1,6 @@
-using IgptCluster.Imaging;
+using IgptCluster.Imaging.Processing;
 using IgptCluster.Model;
+using IgptCluster.Model.Torch;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Palettes;
 using IgptCluster.Training.Pretraining;

@@ -1,6 +1,6 @@
 using IgptCluster.Model;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Engine;
 
 /// <summary>What a model could do at this machine's limits and no better.</summary>
 internal sealed class Ceilings(ImageGptConfig config, double weightBytes, double cacheBytes, MachineLimits limits)

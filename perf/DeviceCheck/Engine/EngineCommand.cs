@@ -1,6 +1,6 @@
 using System.CommandLine;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Engine;
 
 /// <summary>Measures an engine in this process.</summary>
 internal static class EngineCommand

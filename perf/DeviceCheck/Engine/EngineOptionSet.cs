@@ -1,8 +1,8 @@
 using System.CommandLine;
 using IgptCluster.CommandLine;
-using IgptCluster.Model;
+using IgptCluster.Model.Torch;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Engine;
 
 /// <summary>The options of an engine's run: perf/Load has them too.</summary>
 internal sealed class EngineOptionSet

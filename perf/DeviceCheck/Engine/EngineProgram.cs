@@ -1,10 +1,13 @@
 using System.Diagnostics;
 using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
 using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Torch;
 using Microsoft.Extensions.Logging.Abstractions;
 using static TorchSharp.torch;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Engine;
 
 /// <summary>Measures the device's limits, then an engine in this process: no silo, no store, no gRPC.</summary>
 /// <param name="settings">What to measure.</param>

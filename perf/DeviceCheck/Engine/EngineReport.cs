@@ -1,4 +1,4 @@
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Engine;
 
 /// <summary>What the engine does in the process that measures. Parts that were not reached are null or empty.</summary>
 internal sealed record EngineReport

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using IgptCluster.Engine;
+using IgptCluster.Engine.Requests;
+using IgptCluster.Engine.Sampling;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Engine;
 
 /// <summary>Decoding by the engine in this process: no gRPC, no grains.</summary>
 /// <param name="Sessions">Sequences at once.</param>

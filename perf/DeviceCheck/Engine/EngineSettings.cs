@@ -1,4 +1,4 @@
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Engine;
 
 /// <summary>What to measure of an engine in this process.</summary>
 /// <param name="Folder">Checkpoint folder with a language-model head.</param>

@@ -1,6 +1,6 @@
 using Spectre.Console;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Engine;
 
 /// <summary>Prints an engine's report.</summary>
 internal static class EngineTables

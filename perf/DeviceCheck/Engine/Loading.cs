@@ -1,10 +1,12 @@
 using System.Diagnostics;
-using IgptCluster.Engine;
-using IgptCluster.Model;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Cpu;
 using IgptCluster.Model.Cuda;
+using IgptCluster.Model.Torch;
 using static TorchSharp.torch;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Engine;
 
 /// <summary>Loading a checkpoint whose files are in the page cache.</summary>
 /// <param name="Bytes">Size of its weight files.</param>

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Numerics;
-using IgptCluster.Model;
+using IgptCluster.Model.Cpu;
 using static TorchSharp.torch;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Engine;
 
 /// <summary>What this machine can do at best, measured in the same run as everything else.</summary>
 /// <param name="Threads">Processors in use; 1 on a device.</param>

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using IgptCluster.Engine;
+using IgptCluster.Engine.Requests;
+using IgptCluster.Engine.Sampling;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Engine;
 
 /// <summary>Sequences that are read through.</summary>
 /// <param name="Sequences">How many at once.</param>

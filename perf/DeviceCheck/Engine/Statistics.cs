@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Engine;
 
 /// <summary>What times of tokens tell.</summary>
 internal static class Statistics

@@ -1,7 +1,7 @@
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
 using static TorchSharp.torch;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Parity;
 
 /// <summary>Decoding by the runner that serves, with KV slots: one row of the case in each.</summary>
 internal static class Decoding

@@ -1,7 +1,8 @@
 using IgptCluster.Model;
+using IgptCluster.Model.Torch;
 using static TorchSharp.torch;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Parity;
 
 /// <summary>Dense forward passes: logits, hidden states and pooled features, with and without padding.</summary>
 internal static class Dense

@@ -2,7 +2,7 @@ using System.Text.Json;
 using IgptCluster.Tests.Shared;
 using static TorchSharp.torch;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Parity;
 
 /// <summary>One case of the golden set (tests/golden/README.md).</summary>
 /// <param name="json">Its entry in cases.json.</param>

@@ -1,12 +1,13 @@
 using System.Text.Json;
-using IgptCluster.Engine;
-using IgptCluster.Model;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Model.Checkpoints;
 using IgptCluster.Model.Cuda;
+using IgptCluster.Model.Torch;
 using IgptCluster.Tests.Shared;
 using Spectre.Console;
 using static TorchSharp.torch;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Parity;
 
 /// <summary>How far one model in one data type is from Hugging Face's reference values, over all its cases.</summary>
 /// <param name="Model">The model's name.</param>

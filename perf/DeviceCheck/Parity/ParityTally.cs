@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Parity;
 
 /// <summary>The worst of all comparisons of one model in one data type.</summary>
 /// <param name="dtype">The data type.</param>

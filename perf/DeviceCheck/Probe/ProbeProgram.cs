@@ -3,7 +3,7 @@ using System.Reflection;
 using IgptCluster.Model;
 using IgptCluster.Model.Cuda;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Probe;
 
 /// <summary>What a CUDA device does with kernels of our own, without libtorch. Parts that were not reached are 0.</summary>
 internal sealed record ProbeResult
@@ -138,8 +138,8 @@ internal static class ProbeProgram
         using CudaMemory a = new(device, left.Length * sizeof(ushort));
         using CudaMemory b = new(device, right.Length * sizeof(ushort));
         using CudaMemory results = new(device, (long)warps * tile * sizeof(float));
-        a.Upload<ushort>(Array.ConvertAll(left, Brain16.Narrow));
-        b.Upload<ushort>(Array.ConvertAll(right, Brain16.Narrow));
+        a.Upload<ushort>(Array.ConvertAll(left, BFloat16.Narrow));
+        b.Upload<ushort>(Array.ConvertAll(right, BFloat16.Narrow));
         CudaKernel kernel = device.Kernel("probe_product");
         double seconds = Median(timer, () => device.Launch(kernel, new CudaGrid(blocks, 1, 1, Threads), a.Address, b.Address, results.Address, repeats));
         float[] actual = new float[warps * tile];

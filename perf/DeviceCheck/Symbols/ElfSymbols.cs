@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Symbols;
 
 /// <summary>A symbol that a library leaves to others.</summary>
 /// <param name="Name">As the linker knows it.</param>

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
-using IgptCluster.Model;
+using IgptCluster.Model.Torch;
 
-namespace IgptCluster.DeviceCheck;
+namespace IgptCluster.DeviceCheck.Symbols;
 
 /// <summary>Says whether every function and object that a library leaves undefined is found in libtorch and what libtorch loads.</summary>
 internal static class SymbolProgram

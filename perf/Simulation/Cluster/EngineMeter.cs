@@ -1,4 +1,4 @@
-using IgptCluster.Engine;
+using IgptCluster.Simulation.Devices;
 using IgptCluster.Simulation.Load;
 
 namespace IgptCluster.Simulation.Cluster;

@@ -1,4 +1,5 @@
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Simulation.Devices;
 
 namespace IgptCluster.Simulation.Cluster;
 

@@ -1,7 +1,9 @@
 using IgptCluster.Contracts;
 using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
 using IgptCluster.Grains.Placement;
 using IgptCluster.Grains.Replicas;
+using IgptCluster.Simulation.Devices;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace IgptCluster.Simulation.Cluster;

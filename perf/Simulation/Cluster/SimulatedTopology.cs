@@ -1,4 +1,4 @@
-using IgptCluster.Engine;
+using IgptCluster.Simulation.Devices;
 
 namespace IgptCluster.Simulation.Cluster;
 

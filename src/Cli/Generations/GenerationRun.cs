@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Grpc.Core;
 using IgptCluster.Imaging;
+using IgptCluster.Imaging.Output;
 using IgptCluster.Protocol.V1;
 using Spectre.Console;
 

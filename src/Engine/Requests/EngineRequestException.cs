@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Requests;
 
 /// <summary>A request breaks a rule of this engine's model. Nothing was queued. The message gives the rule and the value.</summary>
 public sealed class EngineRequestException : Exception

@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Requests;
 
 /// <summary>The engine stopped before this sequence ended: a device fault, or it was disposed. Another engine can take the sequence up.</summary>
 public sealed class EngineStoppedException : Exception

@@ -1,4 +1,6 @@
-namespace IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
+
+namespace IgptCluster.Engine.Requests;
 
 /// <summary>One sequence to read through: either its pooled hidden states or its log-probabilities.</summary>
 public sealed record EvaluationRequest

@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Requests;
 
 /// <summary>One new pixel.</summary>
 /// <param name="Position">Its raster position.</param>

@@ -1,6 +1,6 @@
 using System.Threading.Channels;
 
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Requests;
 
 /// <summary>A generation in flight, as its one reader sees it.</summary>
 /// <param name="Id">The sequence.</param>

@@ -1,4 +1,7 @@
-namespace IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Engine.Sampling;
+
+namespace IgptCluster.Engine.Requests;
 
 /// <summary>One sequence to continue. The engine puts the start-of-sequence token before it.</summary>
 public sealed record GenerationRequest

@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Requests;
 
 /// <summary>How a generation ended.</summary>
 /// <param name="Reason">Why.</param>

@@ -1,4 +1,7 @@
-namespace IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Engine.Sampling;
+
+namespace IgptCluster.Engine.Requests;
 
 /// <summary>Checks requests against the model before they are queued, so that only valid ones reach the scheduler.</summary>
 static class RequestRules

@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Requests;
 
 /// <summary>The model gave values that cannot be used (not finite) for one evaluation; others are not affected.</summary>
 public sealed class SequenceFailedException : Exception

@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Requests;
 
 /// <summary>Names one sequence of an engine; unique among those in flight.</summary>
 /// <param name="Value">Any text.</param>

@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Requests;
 
 /// <summary>Whether the engine took a request.</summary>
 public enum SubmitOutcome

@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Runner;
 
 /// <summary>What a <see cref="SequenceChunk"/> asked for. Memory belongs to the runner and is valid until its next step.</summary>
 public readonly record struct ChunkOutput

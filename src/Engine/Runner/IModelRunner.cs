@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Runner;
 
 /// <summary>
 /// Runs planned steps of one model on one device. The runner never decides policy: it computes exactly what the plan names.

@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Runner;
 
 /// <summary>The sizes of a loaded model that scheduling and sampling need. Immutable; any thread.</summary>
 public sealed record ModelShape

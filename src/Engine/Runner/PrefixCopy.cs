@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Runner;
 
 /// <summary>Copies the keys and values of positions 0 … <paramref name="Length"/> − 1 from one KV slot to another.</summary>
 /// <param name="SourceSlot">Slot that holds the prefix.</param>

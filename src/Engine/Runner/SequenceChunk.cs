@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Runner;
 
 /// <summary>Consecutive input tokens of one sequence that one step feeds: a single token when decoding, more when prefilling.</summary>
 public readonly record struct SequenceChunk()

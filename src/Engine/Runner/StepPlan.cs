@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Runner;
 
 /// <summary>What one engine step computes: plain data, made by the <c>Scheduler</c>, read by the <see cref="IModelRunner"/> during the step only.</summary>
 /// <param name="Copies">Prefix rows to copy between slots before anything is computed.</param>

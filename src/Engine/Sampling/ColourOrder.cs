@@ -2,7 +2,7 @@ using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Sampling;
 
 /// <summary>
 /// Ranks of logits, without a comparison that a processor would have to guess: that is most of what sorting costs. One engine's thread only: it keeps its buffers.

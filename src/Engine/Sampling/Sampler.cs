@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using System.Runtime.Intrinsics;
 
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Sampling;
 
 /// <summary>
 /// Draws a colour from logits in Hugging Face's order: temperature, top-k, top-p, softmax; then one uniform number picks. Weights are whole numbers

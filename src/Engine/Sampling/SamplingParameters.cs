@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Sampling;
 
 /// <summary>How a token is drawn from logits. A token is a pure function of logits, these values and its position.</summary>
 public sealed record SamplingParameters

@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Scheduling;
 
 /// <summary>What one client has been served.</summary>
 /// <param name="client">The client.</param>

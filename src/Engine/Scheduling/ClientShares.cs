@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Scheduling;
 
 /// <summary>
 /// How much each client has been served, so that of those who wait the one that has had least is next (the virtual token counters of Sheng et al., "Fairness in Serving Large

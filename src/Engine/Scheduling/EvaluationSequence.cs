@@ -1,6 +1,9 @@
 using System.Numerics.Tensors;
+using IgptCluster.Engine.Requests;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Engine.Sampling;
 
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Scheduling;
 
 /// <summary>A sequence that is read through once: scored behind the start token, or pooled as it is.</summary>
 sealed class EvaluationSequence : Sequence

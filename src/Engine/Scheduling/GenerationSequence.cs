@@ -1,6 +1,9 @@
 using System.Threading.Channels;
+using IgptCluster.Engine.Requests;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Engine.Sampling;
 
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Scheduling;
 
 /// <summary>A sequence that is continued: start token, prompt, then tokens drawn or forced. Input i + 1 is raster position i.</summary>
 sealed class GenerationSequence : Sequence

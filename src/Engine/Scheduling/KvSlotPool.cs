@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Scheduling;
 
 /// <summary>
 /// Which KV slots are free, and what freed ones still hold, so that a prompt seen lately need not be computed again.

@@ -1,4 +1,8 @@
-namespace IgptCluster.Engine;
+using IgptCluster.Engine.Requests;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Engine.Sampling;
+
+namespace IgptCluster.Engine.Scheduling;
 
 /// <summary>
 /// Decides what each step computes: one token of every decoding sequence first, then chunks of prefills by priority, what their clients have been served, and arrival, within

@@ -1,4 +1,8 @@
-namespace IgptCluster.Engine;
+using IgptCluster.Engine.Requests;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Engine.Sampling;
+
+namespace IgptCluster.Engine.Scheduling;
 
 /// <summary>
 /// One sequence in flight: its input tokens, how many of them its KV slot holds, and what comes out. There are no phases: a sequence is

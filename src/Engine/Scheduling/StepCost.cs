@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Scheduling;
 
 /// <summary>
 /// What steps take on this device, learned from those that ran: a step of so many decoding sequences, and what each prefilled token adds to it.

@@ -6,4 +6,4 @@ namespace IgptCluster.Gateway.Generations;
 /// <param name="Id">The session.</param>
 /// <param name="Events">How to tell it.</param>
 /// <param name="Rewinds">How often it had been rewound when it was told of.</param>
-internal sealed record RelayedSession(SessionId Id, EventSource Events, int Rewinds = 0);
+internal sealed record RelayedSession(SessionId Id, SessionEvents Events, int Rewinds = 0);

@@ -3,6 +3,8 @@ using IgptCluster.Contracts;
 using IgptCluster.Gateway.Errors;
 using IgptCluster.Gateway.Models;
 using IgptCluster.Imaging;
+using IgptCluster.Imaging.Decoding;
+using IgptCluster.Imaging.Processing;
 using IgptCluster.Protocol.V1;
 using Microsoft.Extensions.Options;
 

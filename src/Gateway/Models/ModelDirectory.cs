@@ -3,7 +3,7 @@ using IgptCluster.Contracts;
 using IgptCluster.Gateway.Errors;
 using IgptCluster.Grains.Placement;
 using IgptCluster.Grains.Replicas;
-using IgptCluster.Imaging;
+using IgptCluster.Imaging.Processing;
 
 namespace IgptCluster.Gateway.Models;
 

@@ -1,5 +1,5 @@
 using IgptCluster.Contracts;
-using IgptCluster.Imaging;
+using IgptCluster.Imaging.Processing;
 
 namespace IgptCluster.Gateway.Models;
 

@@ -67,7 +67,7 @@ internal sealed class ImageGptService(
         await starts.StartAllAsync(ids, specs, context.CancellationToken);
         try
         {
-            RelayedSession[] sessions = [.. ids.Zip(specs, (id, spec) => new RelayedSession(id, new EventSource(model, id, spec, stream, spec.Prompt.Length)))];
+            RelayedSession[] sessions = [.. ids.Zip(specs, (id, spec) => new RelayedSession(id, new SessionEvents(model, id, spec, stream, spec.Prompt.Length)))];
             await relay.RunAsync(sessions, responseStream, context.CancellationToken);
         }
         catch

@@ -47,7 +47,7 @@ internal sealed class SessionsService(IGrainFactory grains, ModelDirectory model
             "from_position",
             $"must lie between the prompt's end, {spec.Prompt.Length}, and the generation's, {spec.EndPosition}; given {request.FromPosition}");
         ServedModel model = await models.GetAsync(spec.Model);
-        var events = new EventSource(model, session.Id, spec, stream, from);
+        var events = new SessionEvents(model, session.Id, spec, stream, from);
         await relay.RunAsync([new RelayedSession(session.Id, events, session.Rewinds)], responseStream, context.CancellationToken);
     }
 

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using IgptCluster.Contracts;
 using IgptCluster.Engine;
+using IgptCluster.Engine.Requests;
+using IgptCluster.Engine.Sampling;
 using IgptCluster.Grains.Heads;
 using IgptCluster.Grains.Placement;
 using Microsoft.Extensions.Logging;
@@ -160,7 +162,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         }
 
         int[] layers = spec.Kind == EvaluationKind.Score ? [] : heads?.Layers ?? [spec.Layer];
-        var sequences = new List<(SequenceId Id, Task<Engine.EvaluationResult> Result)>(spec.Images.Length);
+        var sequences = new List<(SequenceId Id, Task<Engine.Requests.EvaluationResult> Result)>(spec.Images.Length);
         try
         {
             foreach (int[] image in spec.Images)
@@ -168,7 +170,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
                 sequences.Add(Submit(spec, image, layers));
             }
 
-            Engine.EvaluationResult[] results = await Task.WhenAll(sequences.Select(sequence => sequence.Result)).WaitAsync(cancellationToken);
+            Engine.Requests.EvaluationResult[] results = await Task.WhenAll(sequences.Select(sequence => sequence.Result)).WaitAsync(cancellationToken);
             return heads is not null
                 ? heads.Score([.. results.Select(result => result.Pooled.ToArray())])
                 : new Contracts.EvaluationResult([.. results.Select(result => spec.Kind == EvaluationKind.Embed ? result.Pooled[0] : result.LogProbabilities)]);
@@ -244,7 +246,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
         return new IgptException(IgptErrorCode.NoReplica, $"replica {_id} has been lost and not been started again: try again, another may take it") { RetryAfter = LoadingRetry };
     }
 
-    (SequenceId Id, Task<Engine.EvaluationResult> Result) Submit(EvaluationSpec spec, int[] image, int[] layers)
+    (SequenceId Id, Task<Engine.Requests.EvaluationResult> Result) Submit(EvaluationSpec spec, int[] image, int[] layers)
     {
         var request = new EvaluationRequest
         {
@@ -255,7 +257,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             Priority = spec.Priority,
             Client = spec.Client,
         };
-        Task<Engine.EvaluationResult>? result = null;
+        Task<Engine.Requests.EvaluationResult>? result = null;
         Admit(() => Running.Loop.TrySubmit(request, out result));
         return (request.Id, result!);
     }

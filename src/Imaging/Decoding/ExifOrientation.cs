@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Decoding;
 
 /// <summary>Where the pixels of a stored image go so that it is upright: pixel (x, y) lands at Origin + x · StepX + y · StepY.</summary>
 /// <remarks>EXIF 2.3, tag 0x0112: 1 upright, 2 mirrored, 3 half turn, 4 upside down, 5 transposed, 6 and 8 quarter turns, 7 transversed.</remarks>

@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Decoding;
 
 /// <summary>
 /// The colour a GIF's first frame has where it is transparent or leaves the screen uncovered: the decoder gives

@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Decoding;
 
 /// <summary>How a PNG of 16-bit gray becomes 8-bit: a convention in which Pillow stands alone.</summary>
 public enum Gray16Conversion

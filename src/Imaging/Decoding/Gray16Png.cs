@@ -1,7 +1,8 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
+using IgptCluster.Imaging.Output;
 
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Decoding;
 
 /// <summary>
 /// Gets at both bytes of a 16-bit gray PNG with a decoder that only gives eight bits: its scanlines have the same

@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Decoding;
 
 /// <summary>
 /// Decodes PNG, JPEG, WebP, GIF (first frame) and BMP, told apart by content and never by name, into the pixels of

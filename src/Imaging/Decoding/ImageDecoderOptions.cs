@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Decoding;
 
 /// <summary>How an image file becomes pixels.</summary>
 public sealed record ImageDecoderOptions

@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Decoding;
 
 /// <summary>What an encoded image may cost. All three are checked on the header, before any pixel is allocated.</summary>
 /// <remarks>

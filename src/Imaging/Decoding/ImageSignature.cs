@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Decoding;
 
 /// <summary>Formats that are decoded at all.</summary>
 enum ImageFormat

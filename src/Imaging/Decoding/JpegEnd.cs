@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Decoding;
 
 /// <summary>Whether a JPEG reaches its end: the decoder fills a progressive one that is cut off, and says nothing.</summary>
 static class JpegEnd

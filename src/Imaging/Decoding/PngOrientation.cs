@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
+using IgptCluster.Imaging.Output;
 
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Decoding;
 
 /// <summary>The EXIF orientation of a PNG, from its eXIf chunk (PNG specification, third edition, 11.3.4.5), which the decoder does not read.</summary>
 static class PngOrientation

@@ -1,6 +1,6 @@
 using SkiaSharp;
 
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Decoding;
 
 /// <summary>
 /// The only type that knows SkiaSharp: headers and pixels of files in an allowed format, and animated WebP out.

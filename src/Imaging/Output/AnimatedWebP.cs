@@ -1,4 +1,6 @@
-namespace IgptCluster.Imaging;
+using IgptCluster.Imaging.Decoding;
+
+namespace IgptCluster.Imaging.Output;
 
 /// <summary>Encodes animated WebP, lossless, endless. Takes some ten times as long as <see cref="ApngEncoder"/> and is not always smaller. Any thread may call.</summary>
 public static class AnimatedWebP

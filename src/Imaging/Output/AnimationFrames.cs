@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Output;
 
 /// <summary>The rules that every animated format here has for its frames and delays.</summary>
 static class AnimationFrames

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Output;
 
 /// <summary>
 /// Encodes animated PNG of 8-bit RGB, lossless, endless. Each frame after the first holds only the rectangle that

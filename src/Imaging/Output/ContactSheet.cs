@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Output;
 
 /// <summary>Many images in one, in rows and columns on mid gray. Any thread may call.</summary>
 public static class ContactSheet

@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Output;
 
 /// <summary>The check sum of PNG chunks: CRC-32 of ISO 3309, reflected polynomial EDB88320 (PNG specification, annex D).</summary>
 static class Crc32

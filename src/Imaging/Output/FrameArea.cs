@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Output;
 
 /// <summary>A rectangle of an image, in pixels from the upper left.</summary>
 readonly record struct FrameArea(int X, int Y, int Width, int Height)

@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Output;
 
 /// <summary>Encodes PNG of 8-bit RGB, lossless. Any thread may call.</summary>
 public static class PngEncoder

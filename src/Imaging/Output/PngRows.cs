@@ -1,6 +1,6 @@
 using System.IO.Compression;
 
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Output;
 
 /// <summary>The pixel data of PNG: each row with the filter that leaves the smallest sum of absolute differences, then zlib.</summary>
 /// <remarks>After the PNG specification, sections 9 and 12.7 (the heuristic for choosing a filter).</remarks>

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
+using IgptCluster.Imaging.Decoding;
 
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Output;
 
 /// <summary>Writes PNG's signature and chunks, each with length and check sum.</summary>
 sealed class PngWriter : IDisposable

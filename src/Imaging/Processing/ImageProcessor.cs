@@ -1,4 +1,6 @@
-namespace IgptCluster.Imaging;
+using IgptCluster.Imaging.Resampling;
+
+namespace IgptCluster.Imaging.Processing;
 
 /// <summary>
 /// What preprocessor_config.json says: how an image becomes tokens. Gives the tokens of Hugging Face's

@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Processing;
 
 /// <summary>
 /// The colours that the tokens of a model stand for: token i is cluster i, red, green and blue in [−1, 1].

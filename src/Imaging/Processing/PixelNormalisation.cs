@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Processing;
 
 /// <summary>From levels of 0 to 255 to [−1, 1], rounded where Hugging Face's ImageGPTImageProcessor rounds.</summary>
 static class PixelNormalisation

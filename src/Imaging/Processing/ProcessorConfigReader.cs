@@ -1,6 +1,7 @@
 using System.Text.Json;
+using IgptCluster.Imaging.Resampling;
 
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Processing;
 
 /// <summary>Reads the fields of a preprocessor_config.json and collects every broken rule, so that one message shows all.</summary>
 sealed class ProcessorConfigReader : IDisposable

@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Processing;
 
 /// <summary>Tokens back to pixels. Any thread may call.</summary>
 public static class TokenImage

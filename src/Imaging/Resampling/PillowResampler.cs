@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Resampling;
 
 /// <summary>
 /// Pillow's <c>Image.resize</c> for 8-bit RGB, to the bit: a horizontal pass rounded to bytes, then a vertical one, each

@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Resampling;
 
 /// <summary>Pillow's filters, by the codes that <c>resample</c> in preprocessor_config.json uses.</summary>
 public enum ResampleFilter

@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging;
+namespace IgptCluster.Imaging.Resampling;
 
 /// <summary>
 /// For each output pixel of one axis, which input pixels count and how much, in 22-bit fixed point.

@@ -2,7 +2,7 @@ using System.IO.Hashing;
 using System.Text.RegularExpressions;
 using static TorchSharp.torch;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>
 /// A checkpoint folder as Hugging Face writes it, opened and checked: configuration, names, shapes and types of all weights. Weights are read

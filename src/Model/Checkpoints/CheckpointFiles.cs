@@ -1,6 +1,6 @@
 using IgptCluster.Files;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>Files of a checkpoint folder: what is wrong with one is told by its name, as all faults of a checkpoint.</summary>
 static class CheckpointFiles

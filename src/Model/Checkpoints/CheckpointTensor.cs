@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 using Vector = System.Numerics.Vector;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>A weight as it lies in its file: read when it is loaded, not before. Valid as long as its <see cref="Checkpoint"/>.</summary>
 public sealed class CheckpointTensor
@@ -220,7 +220,7 @@ public sealed class CheckpointTensor
                 ReadOnlySpan<ushort> brain = MemoryMarshal.Cast<byte, ushort>(from);
                 for (int i = 0; i < to.Length; i++)
                 {
-                    to[i] = Brain16.Widen(brain[i]);
+                    to[i] = BFloat16.Widen(brain[i]);
                 }
 
                 break;

@@ -1,4 +1,4 @@
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>What a file that is no checkpoint probably is.</summary>
 static class FileHint

@@ -1,6 +1,6 @@
 using IgptCluster.Files;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>Where a weight's bytes come from: a file, or a storage that is held as a whole.</summary>
 interface IWeightBytes

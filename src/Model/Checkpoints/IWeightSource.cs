@@ -1,4 +1,4 @@
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>Weights by name, in float32, a stretch at a time.</summary>
 public interface IWeightSource

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>config.json as Hugging Face writes it.</summary>
 public static class ImageGptConfigJson

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>Typed access to the fields of a JSON object that collects every broken rule.</summary>
 sealed class JsonFields

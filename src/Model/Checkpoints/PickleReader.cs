@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Numerics;
 using System.Text;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>
 /// Reads a pickle as data. Opcodes and globals are allow-listed, so no code in a pickle can run; a state dictionary needs no more than these.

@@ -4,7 +4,7 @@ using System.Numerics;
 using IgptCluster.Files;
 using static TorchSharp.torch;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>
 /// Reads pytorch_model.bin: the zip archive of PyTorch 1.6 and later, and the older sequence of pickles. Only the data are read; the pickle's

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>
 /// Hugging Face's initial weights (<c>ImageGPTPreTrainedModel._init_weights</c>): normal with the configuration's initializer_range, projections

@@ -3,7 +3,7 @@ using System.Text.Json;
 using IgptCluster.Files;
 using static TorchSharp.torch;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>
 /// Reads safetensors: eight bytes of header length, a JSON header, then the tensors without gaps. Checked completely, and nothing is allocated by what

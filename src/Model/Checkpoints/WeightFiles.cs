@@ -1,7 +1,7 @@
 using System.Text.Json;
 using IgptCluster.Files;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>The open weight files of a checkpoint folder, one or several shards.</summary>
 sealed class WeightFiles : IDisposable

@@ -1,4 +1,4 @@
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>One weight of a model.</summary>
 /// <param name="Name">Its name without the <c>transformer.</c> prefix.</param>

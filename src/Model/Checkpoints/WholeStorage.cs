@@ -1,6 +1,6 @@
 using IgptCluster.Files;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>The storage of a file that was read last, as a whole: the pieces of one tensor come one after the other, and so do the tensors of one storage.</summary>
 sealed class LatestStorage

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>
 /// Memory outside the managed heap, in huge pages where the system has them: what is read once per step would miss the table of small ones all the

@@ -1,8 +1,8 @@
 using System.Numerics.Tensors;
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
 using static TorchSharp.torch;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>
 /// Runs step plans on processors with 512-bit vectors. Every product reads weights, keys and values where they lie, through <see cref="TileKernel"/>, and what
@@ -19,7 +19,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
 
     readonly CpuNetwork _network;
     readonly KvArena _arena;
-    readonly WorkTeam _team;
+    readonly WorkerPool _pool;
     readonly StepRows _rows;
     readonly CpuOutputs _outputs;
     readonly SlotAttention[] _attention; // one a worker
@@ -41,7 +41,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Threads, 1);
         (_network, SlotCount) = (network, options.Slots);
         _arena = new KvArena(new KvLayout(TileOf(options.KeyValueType), network.Config), network.Config, options.Slots);
-        _team = new WorkTeam(options.Threads, options.PinsThreads ?? options.Threads >= Processors.OneOfEachCore(Processors.Allowed()).Length);
+        _pool = new WorkerPool(options.Threads, options.PinsThreads ?? options.Threads >= Processors.OneOfEachCore(Processors.Allowed()).Length);
         _rows = new StepRows(network);
         _outputs = new CpuOutputs(network);
         _attention = [.. Enumerable.Range(0, options.Threads).Select(_ => new SlotAttention(_arena, network.Config.PositionCount))];
@@ -79,7 +79,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
     /// <inheritdoc/>
     public void Dispose()
     {
-        _team.Dispose();
+        _pool.Dispose();
         _rows.Dispose();
         _outputs.Dispose();
         Array.ForEach(_attention, one => one.Dispose());
@@ -93,7 +93,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         for (int index = 0; index < plan.Copies.Count; index++)
         {
             _copy = plan.Copies[index];
-            _team.Run(Shape.LayerCount * _network.Config.HeadCount, _stages.Copy);
+            _pool.Run(Shape.LayerCount * _network.Config.HeadCount, _stages.Copy);
         }
 
         if (plan.Chunks.Count == 0)
@@ -105,25 +105,25 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         {
             _outputs.Pool(_layer);
             ForRows(_stages.NormForAttention);
-            _team.Run(Block.QueryKeyValue.PanelCount, _stages.QueryKeyValue);
-            _team.Run(plan.Chunks.Count * _network.Config.HeadCount, _stages.Attend);
+            _pool.Run(Block.QueryKeyValue.PanelCount, _stages.QueryKeyValue);
+            _pool.Run(plan.Chunks.Count * _network.Config.HeadCount, _stages.Attend);
             RoundIfBytes(_stages.RoundMixed);
-            _team.Run(Block.AttentionOutput.PanelCount, _stages.AddAttention);
+            _pool.Run(Block.AttentionOutput.PanelCount, _stages.AddAttention);
             ForRows(_stages.NormForMlp);
-            _team.Run(Block.MlpInner.PanelCount, _stages.Inner);
+            _pool.Run(Block.MlpInner.PanelCount, _stages.Inner);
             RoundIfBytes(_stages.RoundInner);
-            _team.Run(Block.MlpOutput.PanelCount, _stages.AddMlp);
+            _pool.Run(Block.MlpOutput.PanelCount, _stages.AddMlp);
         }
 
         _outputs.NormLast(_scratch[0].Floats);
         if (_outputs.LogitRowCount > 0)
-            _team.Run(_network.Head!.PanelCount, _stages.Head);
+            _pool.Run(_network.Head!.PanelCount, _stages.Head);
         return _outputs.Finish();
     }
 
     static TileType TileOf(ScalarType type) => type switch { ScalarType.Float32 => TileType.Float32, ScalarType.BFloat16 => TileType.BFloat16, _ => TileType.Int8 };
 
-    void ForRows(Action<int> stage) => _team.Run((_rows.Count + RowsOfItem - 1) / RowsOfItem, stage);
+    void ForRows(Action<int> stage) => _pool.Run((_rows.Count + RowsOfItem - 1) / RowsOfItem, stage);
 
     void RoundIfBytes(Action<int> stage)
     {
@@ -146,14 +146,14 @@ public sealed unsafe class CpuModelRunner : IModelRunner
             NormForAttention = EachRow((row, worker) => runner.NormRow(runner.Block.AttentionNorm, row, worker));
             NormForMlp = EachRow((row, worker) => runner.NormRow(runner.Block.MlpNorm, row, worker));
             QueryKeyValue = EachItem((panel, _) => PanelProduct.Run(
-                runner.Block.QueryKeyValue, panel, rows.Normed, rows.Count, new StoreEnd(rows.QueryKeyValue.Floats, runner.Block.QueryKeyValue.PaddedOutputs)));
+                runner.Block.QueryKeyValue, panel, rows.Normed, rows.Count, new StoreEpilogue(rows.QueryKeyValue.Floats, runner.Block.QueryKeyValue.PaddedOutputs)));
             Attend = EachItem(runner.AttendHead);
             RoundMixed = EachRow((row, _) => rows.Mixed.Write(row, rows.Wide.Floats + ((long)row * rows.Stride)));
-            AddAttention = EachItem((panel, _) => PanelProduct.Run(runner.Block.AttentionOutput, panel, rows.Mixed, rows.Count, new AddEnd(rows.Residual.Floats, rows.Stride)));
-            Inner = EachItem((panel, _) => PanelProduct.Run(runner.Block.MlpInner, panel, rows.Normed, rows.Count, runner.InnerEnd()));
+            AddAttention = EachItem((panel, _) => PanelProduct.Run(runner.Block.AttentionOutput, panel, rows.Mixed, rows.Count, new AddEpilogue(rows.Residual.Floats, rows.Stride)));
+            Inner = EachItem((panel, _) => PanelProduct.Run(runner.Block.MlpInner, panel, rows.Normed, rows.Count, runner.InnerEpilogue()));
             RoundInner = EachRow((row, _) => rows.Inner.Write(row, rows.Wide.Floats + ((long)row * runner.Block.MlpInner.PaddedOutputs)));
-            AddMlp = EachItem((panel, _) => PanelProduct.Run(runner.Block.MlpOutput, panel, rows.Inner, rows.Count, new AddEnd(rows.Residual.Floats, rows.Stride)));
-            Head = EachItem((panel, _) => PanelProduct.Run(network.Head!, panel, rows.Last, runner._outputs.LogitRowCount, runner._outputs.LogitEnd()));
+            AddMlp = EachItem((panel, _) => PanelProduct.Run(runner.Block.MlpOutput, panel, rows.Inner, rows.Count, new AddEpilogue(rows.Residual.Floats, rows.Stride)));
+            Head = EachItem((panel, _) => PanelProduct.Run(network.Head!, panel, rows.Last, runner._outputs.LogitRowCount, runner._outputs.LogitEpilogue()));
         }
 
         internal Action<int> Copy { get; }
@@ -182,7 +182,7 @@ public sealed unsafe class CpuModelRunner : IModelRunner
 
         Action<int> EachItem(Action<int, int> work) => worker =>
         {
-            while (_runner._team.TryTake(worker, out int item))
+            while (_runner._pool.TryTake(worker, out int item))
                 work(item, worker);
         };
 
@@ -207,9 +207,9 @@ public sealed unsafe class CpuModelRunner : IModelRunner
         _rows.Normed.Write(row, _scratch[worker].Floats);
     }
 
-    QuickGeluEnd InnerEnd() => _network.Type == TileType.Int8
-        ? new QuickGeluEnd(TileType.Float32, _rows.Wide.Start, (nint)Block.MlpInner.PaddedOutputs * sizeof(float))
-        : new QuickGeluEnd(_rows.Inner.Type, _rows.Inner.Row(0), _rows.Inner.Stride);
+    QuickGeluEpilogue InnerEpilogue() => _network.Type == TileType.Int8
+        ? new QuickGeluEpilogue(TileType.Float32, _rows.Wide.Start, (nint)Block.MlpInner.PaddedOutputs * sizeof(float))
+        : new QuickGeluEpilogue(_rows.Inner.Type, _rows.Inner.Row(0), _rows.Inner.Stride);
 
     // One head of one chunk: its own keys and values first, then its queries.
     void AttendHead(int item, int worker)

@@ -1,7 +1,9 @@
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Torch;
 using static TorchSharp.torch;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>An ImageGPT's weights as <see cref="CpuModelRunner"/> reads them: linear layers in panels, embeddings and norms in float32. Any thread may read.</summary>
 public sealed class CpuNetwork : IDisposable

@@ -1,8 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>What a step's chunks asked for: sums of hidden states on the way, logits and log-probabilities at the end. One caller at a time.</summary>
 internal sealed unsafe class CpuOutputs(CpuNetwork network) : IDisposable
@@ -85,7 +85,7 @@ internal sealed unsafe class CpuOutputs(CpuNetwork network) : IDisposable
     }
 
     /// <summary>Where the head's product goes.</summary>
-    internal StoreEnd LogitEnd() => new(_logitRows.Floats, LogitStride);
+    internal StoreEpilogue LogitEpilogue() => new(_logitRows.Floats, LogitStride);
 
     /// <summary>The outputs, valid until the next step.</summary>
     internal IReadOnlyList<ChunkOutput> Finish()

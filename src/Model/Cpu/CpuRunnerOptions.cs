@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>How a <see cref="CpuModelRunner"/> is set up.</summary>
 public sealed record CpuRunnerOptions

@@ -1,7 +1,7 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>Machine code that the processor may run and nobody may write any more. Linux on x64. Any thread.</summary>
 internal sealed unsafe partial class ExecutableCode : IDisposable

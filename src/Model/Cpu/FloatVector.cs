@@ -1,4 +1,6 @@
-namespace IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
+
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>A weight that is kept in float32 as it is: embeddings and norms. Any thread.</summary>
 /// <param name="name">The weight.</param>

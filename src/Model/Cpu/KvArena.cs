@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>
 /// Keys and values of all slots, [layers, slots, heads] each laid out as <see cref="KvLayout"/> says. Different heads and slots may be used by different
@@ -105,7 +105,7 @@ internal sealed unsafe class KvArena : IDisposable
             Vector512<uint> bits = Layout.Type switch
             {
                 TileType.Int8 => Float512.FromBytes(Vector128.Load(bytes + at)),
-                TileType.BFloat16 => Brain16.Narrow(Vector512.Load(padded + at)),
+                TileType.BFloat16 => BFloat16.Narrow(Vector512.Load(padded + at)),
                 _ => Vector512.Load(padded + at).AsUInt32(),
             };
             ((Vector512.Load(lanes) & before) | (bits << shift)).Store(lanes);

@@ -1,4 +1,4 @@
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>
 /// How one head of one slot lies in memory, in the panels that products read: keys [positions / 32][lanes of the head's size][32 positions], then values

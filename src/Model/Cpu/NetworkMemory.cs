@@ -1,4 +1,6 @@
-namespace IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
+
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>All weights of a <see cref="CpuNetwork"/> in one block of memory, read from their files by all processors, each weight by one of them.</summary>
 internal sealed unsafe class NetworkMemory : IDisposable

@@ -1,4 +1,6 @@
-namespace IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
+
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>Names and shape of a linear layer.</summary>
 /// <param name="Weight">Name of the matrix.</param>

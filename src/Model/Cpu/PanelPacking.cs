@@ -4,9 +4,10 @@ using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using IgptCluster.Model.Checkpoints;
 using Vector = System.Numerics.Vector;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>Brings a stored matrix into panels, some rows at a time through the nearest caches. One thread.</summary>
 /// <param name="matrix">Where to.</param>
@@ -164,7 +165,7 @@ internal readonly unsafe struct PanelPacking(PanelMatrix matrix, IWeightSource s
             case TileType.Float32:
                 return Vector512.Load(at).AsUInt32();
             case TileType.BFloat16:
-                return Brain16.Narrow(Vector512.Load(at)) | (Brain16.Narrow(Vector512.Load(at + stride)) << 16);
+                return BFloat16.Narrow(Vector512.Load(at)) | (BFloat16.Narrow(Vector512.Load(at + stride)) << 16);
             default:
                 Vector512<float> scale = Vector512.Load(matrix.Scales + (panel * Columns) + half);
                 return Byte(at, scale) | (Byte(at + stride, scale) << 8) | (Byte(at + (2 * stride), scale) << 16) | (Byte(at + (3 * stride), scale) << 24);

@@ -1,10 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>What becomes of a tile's numbers, 32 columns of some rows, while they are in the nearest cache.</summary>
-internal unsafe interface ITileEnd
+internal unsafe interface ITileEpilogue
 {
     /// <summary>Takes one row of the tile, bias added.</summary>
     /// <param name="row">Row of the product.</param>
@@ -29,7 +29,7 @@ internal static unsafe class PanelProduct
     /// <typeparam name="TEnd">A struct, so that its code becomes part of this one.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void Run<TEnd>(PanelMatrix matrix, int panel, RowBuffer rows, int count, TEnd end)
-        where TEnd : struct, ITileEnd
+        where TEnd : struct, ITileEpilogue
     {
         float* sums = stackalloc float[TileKernel.MaxRows * TileKernel.Columns];
         int column = panel * TileKernel.Columns;

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>The machine's processors: how many threads are worth having, and where they run.</summary>
 internal static unsafe partial class Processors

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using static TorchSharp.torch;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>How fast this machine multiplies at best: <see cref="TileKernel"/> on numbers that stay in the nearest cache. The limit that measurements are held against.</summary>
 public static unsafe class ProductRate

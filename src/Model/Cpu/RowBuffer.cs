@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>
 /// The left side of products: some rows of numbers in the type that the panels they meet ask for, rounded on the way in. Whole numbers have a scale of their own for every
@@ -67,9 +67,9 @@ internal sealed unsafe class RowBuffer : IDisposable
         var target = new Span<ushort>(to, count);
         int whole = count - (count % TileKernel.Columns);
         for (int at = 0; at < whole; at += TileKernel.Columns)
-            Brain16.Narrow(Vector512.Load(from + at), Vector512.Load(from + at + Vector512<float>.Count), target, at);
+            BFloat16.Narrow(Vector512.Load(from + at), Vector512.Load(from + at + Vector512<float>.Count), target, at);
         for (int at = whole; at < count; at++)
-            target[at] = Brain16.Narrow(from[at]);
+            target[at] = BFloat16.Narrow(from[at]);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

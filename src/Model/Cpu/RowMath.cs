@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>What is done to single rows of float32, all padded with zeros to a multiple of 32.</summary>
 internal static unsafe class RowMath

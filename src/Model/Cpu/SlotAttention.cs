@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>
 /// Causal attention of one head over a slot at its exact length, without padding or masks: scores by products with key panels, softmax of whole rows in

@@ -1,6 +1,6 @@
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>A step's tokens as N rows, and the memory they go through: grows to the largest step and is kept. One caller at a time.</summary>
 internal sealed unsafe class StepRows : IDisposable

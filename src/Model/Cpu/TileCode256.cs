@@ -1,7 +1,7 @@
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>
 /// Machine code of <see cref="TileKernel"/> for vectors of 256 bits. A panel's bfloat16 numbers and bytes are widened where they meet rows of float32 and of 16 bits, the even ones of a

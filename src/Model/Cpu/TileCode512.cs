@@ -2,7 +2,7 @@ using System.Runtime.Intrinsics;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>
 /// Machine code of <see cref="TileKernel"/> for vectors of 512 bits, with products of bfloat16 and of bytes: vdpbf16ps, vpdpbusd. Rows · 2 sums stay in registers:

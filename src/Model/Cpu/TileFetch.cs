@@ -1,4 +1,4 @@
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>What a tile's product brings into the second cache meanwhile, so that memory works while the processor multiplies.</summary>
 internal enum TileFetch

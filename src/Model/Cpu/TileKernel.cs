@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using Iced.Intel;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>
 /// The one product everything is made of: some rows by one panel of 32 columns, c = a · b. Weights, keys and values all lie in panels. Each number of c is

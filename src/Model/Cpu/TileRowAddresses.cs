@@ -1,7 +1,7 @@
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>How a tile's machine code reaches the numbers of its rows: a register holds the place of every third row, and two more are reached from it by the stride in rsi.</summary>
 internal static class TileRowAddresses

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>
 /// Up to a tile of rows that meet keys or values. Beside panels of bytes each number is of 16 bits, or where only bytes are multiplied two of them, n = (128 · high + low) ·

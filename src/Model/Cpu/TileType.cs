@@ -1,4 +1,4 @@
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>How the numbers of a tile's product lie in memory: how many neighbours along the inner dimension share one lane of 4 bytes.</summary>
 internal enum TileType

@@ -1,4 +1,4 @@
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Model.Cuda;

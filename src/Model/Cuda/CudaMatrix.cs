@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using IgptCluster.Model.Checkpoints;
 
 namespace IgptCluster.Model.Cuda;
 
@@ -95,7 +96,7 @@ internal sealed class CudaMatrix : IDisposable
             for (int i = 0; i < values.Length; i++)
             {
                 (int step, int lane, int number) = (i / TileValues, i % TileValues / 8, i % 8);
-                values[i] = Brain16.Narrow(at((step * Step) + (lane % 4 * 8) + number, (tile * TileOutputs) + (lane / 4)));
+                values[i] = BFloat16.Narrow(at((step * Step) + (lane % 4 * 8) + number, (tile * TileOutputs) + (lane / 4)));
             }
         });
         return packed;

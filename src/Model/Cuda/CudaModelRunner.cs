@@ -1,5 +1,6 @@
 using System.Numerics;
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Model.Checkpoints;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Model.Cuda;

@@ -1,3 +1,5 @@
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Torch;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Model.Cuda;
@@ -104,7 +106,7 @@ internal sealed class CudaNetwork : IDisposable
         if (Layout.IsWide)
             memory.Upload<float>(values);
         else
-            memory.Upload<ushort>(Array.ConvertAll(values, Brain16.Narrow));
+            memory.Upload<ushort>(Array.ConvertAll(values, BFloat16.Narrow));
         return memory;
     }
 

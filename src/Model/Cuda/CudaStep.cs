@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
 
 namespace IgptCluster.Model.Cuda;
 

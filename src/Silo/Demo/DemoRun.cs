@@ -7,6 +7,10 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using IgptCluster.CommandLine;
 using IgptCluster.Imaging;
+using IgptCluster.Imaging.Decoding;
+using IgptCluster.Imaging.Output;
+using IgptCluster.Imaging.Processing;
+using IgptCluster.Imaging.Resampling;
 using IgptCluster.Protocol.V1;
 
 namespace IgptCluster.Silo.Demo;

@@ -2,7 +2,9 @@ using System.Text.Json;
 using IgptCluster.Contracts;
 using IgptCluster.Grains.Replicas;
 using IgptCluster.Imaging;
+using IgptCluster.Imaging.Processing;
 using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Silo.Replicas;

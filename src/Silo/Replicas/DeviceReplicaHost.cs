@@ -1,9 +1,13 @@
 using IgptCluster.Contracts;
 using IgptCluster.Engine;
+using IgptCluster.Engine.Requests;
+using IgptCluster.Engine.Runner;
 using IgptCluster.Grains.Placement;
 using IgptCluster.Grains.Replicas;
 using IgptCluster.Hosting;
 using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Torch;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Silo.Replicas;
@@ -179,7 +183,7 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
     static async Task WarmAsync(EngineLoop loop)
     {
         var request = new EvaluationRequest { Id = new SequenceId("warm-up"), Tokens = new[] { 0 }, PooledLayers = [0] };
-        if (loop.TrySubmit(request, out Task<Engine.EvaluationResult>? result) == SubmitOutcome.Accepted)
+        if (loop.TrySubmit(request, out Task<Engine.Requests.EvaluationResult>? result) == SubmitOutcome.Accepted)
         {
             await result!;
         }

@@ -4,7 +4,7 @@ using Google.Protobuf;
 using IgptCluster.Contracts;
 using IgptCluster.Files;
 using IgptCluster.Grains.Replicas;
-using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
 using IgptCluster.Protocol.V1;
 
 namespace IgptCluster.Silo.Replicas;

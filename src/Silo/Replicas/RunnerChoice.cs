@@ -1,5 +1,8 @@
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
 using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Cpu;
+using IgptCluster.Model.Torch;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Silo.Replicas;

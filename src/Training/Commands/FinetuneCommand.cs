@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
 using IgptCluster.CommandLine;
-using IgptCluster.Imaging;
+using IgptCluster.Imaging.Processing;
 using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Torch;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Finetuning;
 using IgptCluster.Training.Runs;

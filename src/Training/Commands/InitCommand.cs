@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Diagnostics;
 using IgptCluster.CommandLine;
 using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Torch;
 using IgptCluster.Training.Palettes;
 using static TorchSharp.torch;
 

@@ -1,5 +1,5 @@
 using IgptCluster.CommandLine;
-using IgptCluster.Imaging;
+using IgptCluster.Imaging.Processing;
 using IgptCluster.Training.Data;
 
 namespace IgptCluster.Training.Commands;

@@ -1,6 +1,9 @@
 using IgptCluster.Files;
 using IgptCluster.Imaging;
+using IgptCluster.Imaging.Processing;
 using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Torch;
 using IgptCluster.Training.Data;
 using static TorchSharp.torch;
 

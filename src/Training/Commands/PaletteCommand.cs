@@ -1,6 +1,9 @@
 using System.CommandLine;
 using IgptCluster.CommandLine;
 using IgptCluster.Imaging;
+using IgptCluster.Imaging.Output;
+using IgptCluster.Imaging.Processing;
+using IgptCluster.Imaging.Resampling;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Palettes;
 

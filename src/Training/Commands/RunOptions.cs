@@ -1,6 +1,6 @@
 using System.CommandLine;
 using IgptCluster.CommandLine;
-using IgptCluster.Imaging;
+using IgptCluster.Imaging.Processing;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Runs;
 

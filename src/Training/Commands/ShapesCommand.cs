@@ -1,6 +1,7 @@
 using System.CommandLine;
 using IgptCluster.CommandLine;
 using IgptCluster.Imaging;
+using IgptCluster.Imaging.Output;
 using IgptCluster.Training.Shapes;
 
 namespace IgptCluster.Training.Commands;

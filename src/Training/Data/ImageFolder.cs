@@ -1,5 +1,6 @@
 using IgptCluster.Files;
 using IgptCluster.Imaging;
+using IgptCluster.Imaging.Decoding;
 
 namespace IgptCluster.Training.Data;
 

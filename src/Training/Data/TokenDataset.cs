@@ -1,5 +1,5 @@
 using System.Runtime.ExceptionServices;
-using IgptCluster.Imaging;
+using IgptCluster.Imaging.Processing;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,4 +1,4 @@
-using IgptCluster.Model;
+using IgptCluster.Model.Torch;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Probing;
 using TorchSharp;

@@ -1,4 +1,6 @@
 using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Torch;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Pretraining;
 using IgptCluster.Training.Runs;

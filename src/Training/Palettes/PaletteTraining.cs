@@ -1,4 +1,4 @@
-using IgptCluster.Imaging;
+using IgptCluster.Imaging.Processing;
 
 namespace IgptCluster.Training.Palettes;
 

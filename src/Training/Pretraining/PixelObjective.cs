@@ -1,4 +1,4 @@
-using IgptCluster.Model;
+using IgptCluster.Model.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;

@@ -1,5 +1,7 @@
-using IgptCluster.Imaging;
-using IgptCluster.Model;
+using IgptCluster.Imaging.Output;
+using IgptCluster.Imaging.Processing;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Torch;
 using IgptCluster.Training.Data;
 using IgptCluster.Training.Reports;
 using IgptCluster.Training.Runs;

@@ -1,5 +1,6 @@
-using IgptCluster.Imaging;
+using IgptCluster.Imaging.Processing;
 using IgptCluster.Model;
+using IgptCluster.Model.Checkpoints;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Training.Pretraining;

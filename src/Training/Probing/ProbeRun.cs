@@ -1,6 +1,6 @@
 using IgptCluster.CommandLine;
-using IgptCluster.Imaging;
-using IgptCluster.Model;
+using IgptCluster.Imaging.Processing;
+using IgptCluster.Model.Torch;
 using IgptCluster.Training.Data;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,6 +1,10 @@
 using IgptCluster.Engine;
+using IgptCluster.Engine.Requests;
+using IgptCluster.Engine.Sampling;
 using IgptCluster.Imaging;
-using IgptCluster.Model;
+using IgptCluster.Imaging.Output;
+using IgptCluster.Imaging.Processing;
+using IgptCluster.Model.Torch;
 using IgptCluster.Training.Data;
 using Microsoft.Extensions.Logging.Abstractions;
 

@@ -1,4 +1,4 @@
-using IgptCluster.Model;
+using IgptCluster.Model.Torch;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Training.Runs;

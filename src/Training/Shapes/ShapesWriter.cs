@@ -1,4 +1,5 @@
 using IgptCluster.Imaging;
+using IgptCluster.Imaging.Output;
 
 namespace IgptCluster.Training.Shapes;
 

@@ -1,8 +1,10 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using IgptCluster.Imaging.Decoding;
+using IgptCluster.Imaging.Processing;
 using IgptCluster.Tests.Shared;
 
-namespace IgptCluster.Imaging.Tests;
+namespace IgptCluster.Imaging.Tests.Golden;
 
 /// <summary>Decoded pixels against Pillow's.</summary>
 public sealed class DecoderGoldenTests

@@ -1,4 +1,4 @@
-namespace IgptCluster.Imaging.Tests;
+namespace IgptCluster.Imaging.Tests.Golden;
 
 /// <summary>The largest difference over many comparisons, and where it was.</summary>
 sealed class Difference

@@ -1,8 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using IgptCluster.Imaging.Decoding;
+using IgptCluster.Imaging.Processing;
 using IgptCluster.Tests.Shared;
 
-namespace IgptCluster.Imaging.Tests;
+namespace IgptCluster.Imaging.Tests.Golden;
 
 /// <summary>The golden image cases: image_cases.json, the tensors it names, and the processors of its palettes.</summary>
 sealed class ImageCases

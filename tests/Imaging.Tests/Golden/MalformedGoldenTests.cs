@@ -1,9 +1,11 @@
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using IgptCluster.Imaging.Decoding;
+using IgptCluster.Imaging.Processing;
 using IgptCluster.Tests.Shared;
 
-namespace IgptCluster.Imaging.Tests;
+namespace IgptCluster.Imaging.Tests.Golden;
 
 /// <summary>Every broken or hostile image and processor of the golden set: a clear refusal, in bounded memory.</summary>
 public sealed class MalformedGoldenTests

@@ -1,8 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using IgptCluster.Imaging.Processing;
+using IgptCluster.Imaging.Resampling;
 using IgptCluster.Tests.Shared;
 
-namespace IgptCluster.Imaging.Tests;
+namespace IgptCluster.Imaging.Tests.Golden;
 
 /// <summary>Tokens, resized pixels and colours against Hugging Face and Pillow.</summary>
 public sealed class TokenGoldenTests

@@ -1,6 +1,9 @@
+using IgptCluster.Imaging.Decoding;
+using IgptCluster.Imaging.Output;
+using IgptCluster.Imaging.Processing;
 using SkiaSharp;
 
-namespace IgptCluster.Imaging.Tests;
+namespace IgptCluster.Imaging.Tests.Output;
 
 /// <summary>Animated PNG and WebP: structure, times, and every frame to the bit.</summary>
 public sealed class AnimationTests

@@ -1,4 +1,6 @@
-namespace IgptCluster.Imaging.Tests;
+using IgptCluster.Imaging.Output;
+
+namespace IgptCluster.Imaging.Tests.Output;
 
 public sealed class ContactSheetTests
 {

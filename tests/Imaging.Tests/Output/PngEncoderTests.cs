@@ -1,4 +1,7 @@
-namespace IgptCluster.Imaging.Tests;
+using IgptCluster.Imaging.Decoding;
+using IgptCluster.Imaging.Output;
+
+namespace IgptCluster.Imaging.Tests.Output;
 
 public sealed class PngEncoderTests
 {

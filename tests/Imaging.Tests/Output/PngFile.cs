@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace IgptCluster.Imaging.Tests;
+namespace IgptCluster.Imaging.Tests.Output;
 
 /// <summary>A strict reader of PNG's structure, with a check sum of its own.</summary>
 sealed class PngFile

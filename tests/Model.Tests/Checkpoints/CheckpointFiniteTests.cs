@@ -1,3 +1,4 @@
+using IgptCluster.Model.Checkpoints;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Model.Tests.Checkpoints;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using IgptCluster.Model.Checkpoints;
 using IgptCluster.Tests.Shared;
 
 namespace IgptCluster.Model.Tests.Checkpoints;

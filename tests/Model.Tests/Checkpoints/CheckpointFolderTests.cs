@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Cpu;
 using IgptCluster.Tests.Shared;
 using static TorchSharp.torch;
 

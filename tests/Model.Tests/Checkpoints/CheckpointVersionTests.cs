@@ -1,3 +1,5 @@
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Cpu;
 using IgptCluster.Tests.Shared;
 using static TorchSharp.torch;
 

@@ -1,3 +1,4 @@
+using IgptCluster.Model.Checkpoints;
 using IgptCluster.Tests.Shared;
 using static TorchSharp.torch;
 

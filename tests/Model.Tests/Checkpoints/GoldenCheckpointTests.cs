@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.IO.Compression;
 using System.Text.Json;
+using IgptCluster.Model.Checkpoints;
 using IgptCluster.Tests.Shared;
 using static TorchSharp.torch;
 

@@ -1,5 +1,7 @@
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Model.Cpu;
 using IgptCluster.Model.Tests.Network;
+using IgptCluster.Model.Torch;
 using static IgptCluster.Model.Tests.Network.RunnerFeeding;
 using static TorchSharp.torch;
 

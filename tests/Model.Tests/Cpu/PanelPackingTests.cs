@@ -1,3 +1,6 @@
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Cpu;
+
 namespace IgptCluster.Model.Tests.Cpu;
 
 /// <summary>What lies in panels is what the file has, in another order and rounded.</summary>
@@ -40,7 +43,7 @@ public sealed unsafe class PanelPackingTests
                         Assert.Equal(number, *(float*)at);
                         break;
                     case TileType.BFloat16:
-                        Assert.Equal(Brain16.Narrow(number), *(ushort*)at);
+                        Assert.Equal(BFloat16.Narrow(number), *(ushort*)at);
                         break;
                     default:
                         float scale = largest / sbyte.MaxValue;

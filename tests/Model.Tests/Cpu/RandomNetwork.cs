@@ -1,4 +1,7 @@
 using System.Runtime.InteropServices;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Cpu;
+using IgptCluster.Model.Torch;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Model.Tests.Cpu;
@@ -26,7 +29,7 @@ sealed class RandomNetwork : IWeightSource, IDisposable
 
     public ImageGptConfig Config { get; }
 
-    public Engine.ModelShape Shape => TorchModelRunner.ShapeOf(Config, ImageGptArchitecture.CausalImageModeling);
+    public Engine.Runner.ModelShape Shape => TorchModelRunner.ShapeOf(Config, ImageGptArchitecture.CausalImageModeling);
 
     public TorchModelRunner Plain(int slots) =>
         new(new ImageGpt(Config, ImageGptArchitecture.CausalImageModeling, Weight, dtype: ScalarType.Float32), new TorchRunnerOptions { Slots = slots });

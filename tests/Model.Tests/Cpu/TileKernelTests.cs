@@ -1,3 +1,5 @@
+using IgptCluster.Model.Cpu;
+
 namespace IgptCluster.Model.Tests.Cpu;
 
 public sealed unsafe class TileKernelTests
@@ -85,8 +87,8 @@ public sealed unsafe class TileKernelTests
                 int place = (index & ~3) + ((index & 1) * 2) + ((index & 2) / 2);
                 return ((short*)at)[place] = (short)random.Next(-most, most + 1);
             case TileType.BFloat16:
-                ((ushort*)at)[index] = Brain16.Narrow(number);
-                return Brain16.Widen(((ushort*)at)[index]);
+                ((ushort*)at)[index] = BFloat16.Narrow(number);
+                return BFloat16.Widen(((ushort*)at)[index]);
             case TileType.Int8:
                 return ((sbyte*)at)[index] = (sbyte)random.Next(-127, 128);
             default:

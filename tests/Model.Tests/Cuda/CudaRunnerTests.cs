@@ -1,4 +1,5 @@
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Model.Checkpoints;
 using IgptCluster.Model.Cuda;
 using IgptCluster.Model.Tests.Network;
 using IgptCluster.Tests.Shared;

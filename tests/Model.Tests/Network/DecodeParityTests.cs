@@ -1,3 +1,4 @@
+using IgptCluster.Model.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,4 +1,7 @@
 using IgptCluster.Engine;
+using IgptCluster.Engine.Requests;
+using IgptCluster.Engine.Sampling;
+using IgptCluster.Model.Torch;
 using Microsoft.Extensions.Logging.Abstractions;
 using TorchSharp;
 

@@ -1,7 +1,10 @@
 using System.Text.Json;
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Cpu;
 using IgptCluster.Model.Cuda;
 using IgptCluster.Model.Tests.Cuda;
+using IgptCluster.Model.Torch;
 using IgptCluster.Tests.Shared;
 using static TorchSharp.torch;
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using IgptCluster.Model.Torch;
 
 namespace IgptCluster.Model.Tests.Network;
 

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Torch;
 using IgptCluster.Tests.Shared;
 
 namespace IgptCluster.Model.Tests.Network;

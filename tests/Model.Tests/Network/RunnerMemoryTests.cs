@@ -1,5 +1,6 @@
 using System.Diagnostics;
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Model.Torch;
 using TorchSharp;
 using static IgptCluster.Model.Tests.Network.RunnerFeeding;
 

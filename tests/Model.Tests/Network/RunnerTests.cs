@@ -1,4 +1,5 @@
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Model.Torch;
 using TorchSharp;
 using static IgptCluster.Model.Tests.Network.RunnerFeeding;
 using static TorchSharp.torch;

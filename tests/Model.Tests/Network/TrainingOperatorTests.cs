@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using IgptCluster.Model.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
@@ -78,10 +79,10 @@ public sealed class TrainingOperatorTests
     public void SoftmaxRow_AnyCount_SumsToOneAndLeavesTheRestAtZero(int count)
     {
         var random = new Random(count);
-        ushort[] row = [.. Enumerable.Range(0, 128).Select(_ => Brain16.Narrow((float)((random.NextDouble() * 400) - 200)))];
-        double[] powers = [.. row[..count].Select(number => Math.Exp(Brain16.Widen(number) * 0.25))];
+        ushort[] row = [.. Enumerable.Range(0, 128).Select(_ => BFloat16.Narrow((float)((random.NextDouble() * 400) - 200)))];
+        double[] powers = [.. row[..count].Select(number => Math.Exp(BFloat16.Widen(number) * 0.25))];
         SoftmaxRow.Forward(row, count, 0.25f, new float[count]);
-        Assert.All(row[..count].Zip(powers), pair => Assert.Equal(pair.Second / powers.Sum(), Brain16.Widen(pair.First), 0.004));
+        Assert.All(row[..count].Zip(powers), pair => Assert.Equal(pair.Second / powers.Sum(), BFloat16.Widen(pair.First), 0.004));
         Assert.All(row[count..], number => Assert.Equal(0, number));
     }
 

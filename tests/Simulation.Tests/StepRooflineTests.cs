@@ -1,8 +1,10 @@
+using IgptCluster.Engine.Runner;
+using IgptCluster.Simulation.Devices;
 using Microsoft.Extensions.Time.Testing;
 
-namespace IgptCluster.Engine.Tests;
+namespace IgptCluster.Simulation.Tests;
 
-public sealed class SimulationTests
+public sealed class StepRooflineTests
 {
     static readonly StepRoofline Small = new(SimulatedModel.Preset("small"), SimulatedDevice.H200);
 

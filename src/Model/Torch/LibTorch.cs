@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using TorchSharp;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Torch;
 
 /// <summary>Which libtorch the process runs on. Any thread.</summary>
 public static partial class LibTorch

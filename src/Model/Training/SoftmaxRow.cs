@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Training;
 
 /// <summary>
 /// Softmax of one row of bfloat16 numbers in place, and its derivative, computed in float32, 32 numbers at a time. Any thread.
@@ -25,7 +25,7 @@ internal static class SoftmaxRow
         Vector512<float> highest = Vector512.Create(float.MinValue);
         for (int at = 0; at < whole; at += Step)
         {
-            (Vector512<float> lower, Vector512<float> upper) = Brain16.Widen(row, at);
+            (Vector512<float> lower, Vector512<float> upper) = BFloat16.Widen(row, at);
             lower.CopyTo(wide[at..]);
             upper.CopyTo(wide[(at + (Step / 2))..]);
             highest = Float512.Larger(highest, Float512.Larger(lower, upper));
@@ -35,7 +35,7 @@ internal static class SoftmaxRow
         for (int lane = 0; lane < Vector512<float>.Count; lane++)
             max = Math.Max(max, highest[lane]);
         for (int at = whole; at < count; at++)
-            max = Math.Max(max, wide[at] = Brain16.Widen(row[at]));
+            max = Math.Max(max, wide[at] = BFloat16.Widen(row[at]));
 
         float factor = scale * MathF.Log2(MathF.E);
         Vector512<float> factors = Vector512.Create(factor);
@@ -54,9 +54,9 @@ internal static class SoftmaxRow
 
         float share = 1 / sum;
         for (int at = 0; at < whole; at += Step)
-            Brain16.Narrow(Vector512.Create<float>(wide[at..]) * share, Vector512.Create<float>(wide[(at + (Step / 2))..]) * share, row, at);
+            BFloat16.Narrow(Vector512.Create<float>(wide[at..]) * share, Vector512.Create<float>(wide[(at + (Step / 2))..]) * share, row, at);
         for (int at = whole; at < count; at++)
-            row[at] = Brain16.Narrow(wide[at] * share);
+            row[at] = BFloat16.Narrow(wide[at] * share);
         row[count..].Clear();
     }
 
@@ -71,24 +71,24 @@ internal static class SoftmaxRow
         Vector512<float> dots = Vector512<float>.Zero;
         for (int at = 0; at < whole; at += Step)
         {
-            (Vector512<float> lower, Vector512<float> upper) = Brain16.Widen(gradient, at);
-            (Vector512<float> shareLower, Vector512<float> shareUpper) = Brain16.Widen(share, at);
+            (Vector512<float> lower, Vector512<float> upper) = BFloat16.Widen(gradient, at);
+            (Vector512<float> shareLower, Vector512<float> shareUpper) = BFloat16.Widen(share, at);
             dots = Vector512.FusedMultiplyAdd(upper, shareUpper, Vector512.FusedMultiplyAdd(lower, shareLower, dots));
         }
 
         float dot = Vector512.Sum(dots);
         for (int at = whole; at < gradient.Length; at++)
-            dot += Brain16.Widen(gradient[at]) * Brain16.Widen(share[at]);
+            dot += BFloat16.Widen(gradient[at]) * BFloat16.Widen(share[at]);
 
         Vector512<float> mean = Vector512.Create(dot);
         for (int at = 0; at < whole; at += Step)
         {
-            (Vector512<float> lower, Vector512<float> upper) = Brain16.Widen(gradient, at);
-            (Vector512<float> shareLower, Vector512<float> shareUpper) = Brain16.Widen(share, at);
-            Brain16.Narrow((lower - mean) * shareLower * scale, (upper - mean) * shareUpper * scale, gradient, at);
+            (Vector512<float> lower, Vector512<float> upper) = BFloat16.Widen(gradient, at);
+            (Vector512<float> shareLower, Vector512<float> shareUpper) = BFloat16.Widen(share, at);
+            BFloat16.Narrow((lower - mean) * shareLower * scale, (upper - mean) * shareUpper * scale, gradient, at);
         }
 
         for (int at = whole; at < gradient.Length; at++)
-            gradient[at] = Brain16.Narrow((Brain16.Widen(gradient[at]) - dot) * Brain16.Widen(share[at]) * scale);
+            gradient[at] = BFloat16.Narrow((BFloat16.Widen(gradient[at]) - dot) * BFloat16.Widen(share[at]) * scale);
     }
 }

@@ -1,4 +1,6 @@
-namespace IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
+
+namespace IgptCluster.Simulation.Devices;
 
 /// <summary>
 /// What a step costs on a device: products and attention each take the longer of their arithmetic and of reading what they need once, one after the other;

@@ -1,7 +1,8 @@
+using IgptCluster.Model.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Training;
 
 /// <summary>
 /// Causal attention of dense bfloat16 rows on the CPU with a backward pass, for training: softmax(q kᵀ / √D) v. The products are libtorch's, block
@@ -17,7 +18,7 @@ internal sealed class CausalAttention : autograd.SingleTensorFunction<CausalAtte
     public override string Name => nameof(CausalAttention);
 
     /// <summary>Whether this machine and these tensors are what it is made for.</summary>
-    internal static bool Fits(Tensor query, Tensor key) => Brain16.IsTrained(query) && query.shape[2] == key.shape[2];
+    internal static bool Fits(Tensor query, Tensor key) => BFloat16.IsTrained(query) && query.shape[2] == key.shape[2];
 
     /// <summary>Queries, keys, values [B, H, T, D] to mixed values [B, H, T, D].</summary>
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
@@ -85,8 +86,8 @@ internal sealed class CausalAttention : autograd.SingleTensorFunction<CausalAtte
     static void ForEachRow(Tensor tensor, Tensor? other, RowAction action)
     {
         (int rows, int columns) = ((int)tensor.shape[1], (int)tensor.shape[2]);
-        Span<ushort> numbers = Brain16.Numbers(tensor);
-        ReadOnlySpan<ushort> others = other is null ? default : Brain16.Numbers(other);
+        Span<ushort> numbers = BFloat16.Numbers(tensor);
+        ReadOnlySpan<ushort> others = other is null ? default : BFloat16.Numbers(other);
         for (int row = 0; row < numbers.Length / columns; row++)
             action(numbers.Slice(row * columns, columns), others.IsEmpty ? default : others.Slice(row * columns, columns), row % rows);
     }

@@ -1,6 +1,6 @@
 using TorchSharp;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Torch;
 
 /// <summary>What one <see cref="ImageGpt.Forward"/> computes, of which shape B × T. The caller owns every tensor; all lie on the network's device.</summary>
 public sealed record ImageGptInput

@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
+using IgptCluster.Model.Cpu;
 
 namespace IgptCluster.Model.Tests.Cpu;
 
-public sealed class WorkTeamTests
+public sealed class WorkerPoolTests
 {
     [Fact]
     public void Run_Pinned_EachThreadHasAProcessorOfItsOwnUntilTheEnd()
@@ -10,10 +11,10 @@ public sealed class WorkTeamTests
         int[] before = Processors.Allowed();
         Assert.SkipUnless(before.Length > 0, "this system does not tell a thread's processors");
         int threads = Processors.OneOfEachCore(before).Length;
-        using (var team = new WorkTeam(threads, isPinned: true))
+        using (var pool = new WorkerPool(threads, isPinned: true))
         {
-            Assert.Equal(threads, Where(team).Values.SelectMany(processors => processors).Distinct().Count());
-            Assert.All(Where(team), worker => Assert.Single(worker.Value));
+            Assert.Equal(threads, Where(pool).Values.SelectMany(processors => processors).Distinct().Count());
+            Assert.All(Where(pool), worker => Assert.Single(worker.Value));
         }
 
         Assert.Equal(before, Processors.Allowed());
@@ -23,18 +24,18 @@ public sealed class WorkTeamTests
     public void Run_NotPinned_LeavesThreadsAsTheyAre()
     {
         int[] before = Processors.Allowed();
-        using var team = new WorkTeam(2);
-        Assert.All(Where(team), worker => Assert.Equal(before, worker.Value));
+        using var pool = new WorkerPool(2);
+        Assert.All(Where(pool), worker => Assert.Equal(before, worker.Value));
     }
 
     // Every worker takes exactly one item: none takes another before all have one.
-    static ConcurrentDictionary<int, int[]> Where(WorkTeam team)
+    static ConcurrentDictionary<int, int[]> Where(WorkerPool pool)
     {
         var seen = new ConcurrentDictionary<int, int[]>();
-        using var all = new Barrier(team.Workers);
-        team.Run(team.Workers, worker =>
+        using var all = new Barrier(pool.Workers);
+        pool.Run(pool.Workers, worker =>
         {
-            while (team.TryTake(worker, out _))
+            while (pool.TryTake(worker, out _))
             {
                 all.SignalAndWait(TestContext.Current.CancellationToken);
                 seen[worker] = Processors.Allowed();

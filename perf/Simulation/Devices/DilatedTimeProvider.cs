@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Simulation.Devices;
 
 /// <summary>
 /// A clock that runs slower than another one, timers included: what costs the processor a second happens in less of its time, as on a machine so many times

@@ -1,6 +1,6 @@
 using TorchSharp;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Torch;
 
 /// <summary>What an <see cref="ImageGptInput"/> must satisfy, checked before anything is computed: libtorch's own errors name no rule, or none comes.</summary>
 static class ImageGptInputRules

@@ -1,6 +1,6 @@
 using TorchSharp;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Torch;
 
 /// <summary>
 /// Keys and values of the tokens that <see cref="ImageGpt.Forward"/> has seen, dense: per block two tensors

@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Simulation.Devices;
 
 /// <summary>Where the time of a simulated step goes.</summary>
 /// <param name="Weights">Reading the weights.</param>

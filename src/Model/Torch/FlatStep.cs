@@ -1,7 +1,7 @@
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
 using static TorchSharp.torch;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Torch;
 
 /// <summary>One step's chunks as a flat batch of N tokens: what goes to the device, and which rows belong to whom. Its tensors lie in the caller's dispose scope.</summary>
 sealed class FlatStep

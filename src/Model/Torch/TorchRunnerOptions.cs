@@ -1,4 +1,4 @@
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Torch;
 
 /// <summary>How a <see cref="TorchModelRunner"/> is set up.</summary>
 public sealed record TorchRunnerOptions

@@ -1,6 +1,6 @@
 using TorchSharp;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Torch;
 
 /// <summary>
 /// Results of one <see cref="ImageGpt.Forward"/>, on the network's device and in its dtype. They belong to the caller's dispose

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Training;
 
 /// <summary>
 /// x · σ(1.702 x) of bfloat16 numbers on the CPU with its derivative, for training: one pass over the numbers forward and one backward, in float32,
@@ -21,7 +21,7 @@ internal sealed class QuickGelu : autograd.SingleTensorFunction<QuickGelu>
     public override string Name => nameof(QuickGelu);
 
     /// <summary>Whether this machine and this tensor are what it is made for.</summary>
-    internal static bool Fits(Tensor x) => Brain16.IsTrained(x) && x.NumberOfElements % Step == 0 && x.NumberOfElements <= int.MaxValue / sizeof(ushort);
+    internal static bool Fits(Tensor x) => BFloat16.IsTrained(x) && x.NumberOfElements % Step == 0 && x.NumberOfElements <= int.MaxValue / sizeof(ushort);
 
     /// <summary>Any shape to the same.</summary>
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
@@ -29,7 +29,7 @@ internal sealed class QuickGelu : autograd.SingleTensorFunction<QuickGelu>
         Tensor x = ((Tensor)vars[0]).contiguous().alias().DetachFromDisposeScope();
         ctx.save_data(State, new Kept(x));
         Tensor result = empty_like(x);
-        Forward(Brain16.Numbers(x), Brain16.Numbers(result));
+        Forward(BFloat16.Numbers(x), BFloat16.Numbers(result));
         return result;
     }
 
@@ -38,7 +38,7 @@ internal sealed class QuickGelu : autograd.SingleTensorFunction<QuickGelu>
     {
         using Tensor x = ((Kept)ctx.get_data(State)).Input;
         Tensor result = gradOutput.contiguous().clone();
-        Backward(Brain16.Numbers(x), Brain16.Numbers(result));
+        Backward(BFloat16.Numbers(x), BFloat16.Numbers(result));
         return [result];
     }
 
@@ -50,8 +50,8 @@ internal sealed class QuickGelu : autograd.SingleTensorFunction<QuickGelu>
     {
         for (int at = 0; at < from.Length; at += Step)
         {
-            (Vector512<float> lower, Vector512<float> upper) = Brain16.Widen(from, at);
-            Brain16.Narrow(lower * Sigmoid(lower), upper * Sigmoid(upper), to, at);
+            (Vector512<float> lower, Vector512<float> upper) = BFloat16.Widen(from, at);
+            BFloat16.Narrow(lower * Sigmoid(lower), upper * Sigmoid(upper), to, at);
         }
     }
 
@@ -60,9 +60,9 @@ internal sealed class QuickGelu : autograd.SingleTensorFunction<QuickGelu>
     {
         for (int at = 0; at < from.Length; at += Step)
         {
-            (Vector512<float> lower, Vector512<float> upper) = Brain16.Widen(from, at);
-            (Vector512<float> gradientLower, Vector512<float> gradientUpper) = Brain16.Widen(gradient, at);
-            Brain16.Narrow(gradientLower * Derivative(lower), gradientUpper * Derivative(upper), gradient, at);
+            (Vector512<float> lower, Vector512<float> upper) = BFloat16.Widen(from, at);
+            (Vector512<float> gradientLower, Vector512<float> gradientUpper) = BFloat16.Widen(gradient, at);
+            BFloat16.Narrow(gradientLower * Derivative(lower), gradientUpper * Derivative(upper), gradient, at);
         }
     }
 

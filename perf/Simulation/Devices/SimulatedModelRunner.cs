@@ -1,4 +1,6 @@
-namespace IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
+
+namespace IgptCluster.Simulation.Devices;
 
 /// <summary>
 /// Runs steps on a device that is not there: each takes as long as its roofline says, and gives logits that were made once. What is drawn means nothing;

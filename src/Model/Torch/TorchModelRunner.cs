@@ -1,10 +1,10 @@
 using System.Runtime.InteropServices;
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
 using TorchSharp;
 using static TorchSharp.torch;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Torch;
 
 /// <summary>
 /// Runs step plans on an <see cref="ImageGpt"/>: all chunks' tokens go through norms, projections and MLPs as one flat batch,

@@ -3,6 +3,8 @@ using IgptCluster.Contracts;
 using IgptCluster.Gateway.Messages;
 using IgptCluster.Gateway.Models;
 using IgptCluster.Imaging;
+using IgptCluster.Imaging.Output;
+using IgptCluster.Imaging.Processing;
 using IgptCluster.Protocol.V1;
 
 namespace IgptCluster.Gateway.Generations;
@@ -13,7 +15,7 @@ namespace IgptCluster.Gateway.Generations;
 /// <param name="spec">What it generates.</param>
 /// <param name="options">What the stream carries.</param>
 /// <param name="fromPosition">Raster position of the first token delivered.</param>
-internal sealed class EventSource(ServedModel model, SessionId id, GenerationSpec spec, StreamOptions options, int fromPosition)
+internal sealed class SessionEvents(ServedModel model, SessionId id, GenerationSpec spec, StreamOptions options, int fromPosition)
 {
     // The whole image is needed where it is asked for as PNG, whatever part of it is delivered.
     readonly List<int> _image = [.. spec.Prompt];

@@ -1,11 +1,11 @@
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>
 /// Threads that work on one stage after the other together: the caller's and some of its own, which wait between stages by spinning for a moment, then
 /// sleep. Each thread has a run of neighbouring items and takes from it one by one, then from the others' runs: memory is read in order. A
 /// stage ends when its items are done: a thread that the system holds up holds up the others only if it has an item. One caller at a time.
 /// </summary>
-internal sealed class WorkTeam : IDisposable
+internal sealed class WorkerPool : IDisposable
 {
     const int SpinsBeforeSleep = 20_000; // about 0.2 ms of pauses
     const int SpinsBeforeYield = 200;
@@ -27,7 +27,7 @@ internal sealed class WorkTeam : IDisposable
     /// <summary>Starts the threads.</summary>
     /// <param name="workers">Threads in all, the caller's included, at least 1.</param>
     /// <param name="isPinned">Whether each, the caller's included, stays on a processor of its own until the end.</param>
-    internal WorkTeam(int workers, bool isPinned = false)
+    internal WorkerPool(int workers, bool isPinned = false)
     {
         Workers = workers;
         _before = isPinned ? Processors.Allowed() : [];

@@ -1,8 +1,9 @@
+using IgptCluster.Model.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Torch;
 
 /// <summary>
 /// ImageGPT (Chen et al., "Generative Pretraining from Pixels", 2020, section 2) as Hugging Face computes it

@@ -6,7 +6,7 @@ using TorchSharp;
 namespace IgptCluster.Model;
 
 /// <summary>bfloat16, the upper half of a float32, to float32 and back to the nearest, ties to even; numbers must be finite. Any thread.</summary>
-internal static class Brain16
+internal static class BFloat16
 {
     // Whether operators with a backward pass of our own work on it: bfloat16 on a CPU with vectors of 512 bits, and trained.
     internal static bool IsTrained(torch.Tensor tensor) => Vector512.IsHardwareAccelerated && tensor.dtype == torch.ScalarType.BFloat16

@@ -1,10 +1,11 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using IgptCluster.Model.Training;
 
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Cpu;
 
 /// <summary>Keeps a product.</summary>
-internal readonly unsafe struct StoreEnd(float* to, int stride) : ITileEnd
+internal readonly unsafe struct StoreEpilogue(float* to, int stride) : ITileEpilogue
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Take(int row, int column, Vector512<float> lower, Vector512<float> upper)
@@ -16,7 +17,7 @@ internal readonly unsafe struct StoreEnd(float* to, int stride) : ITileEnd
 }
 
 /// <summary>Adds a product to what is there: the residual stream.</summary>
-internal readonly unsafe struct AddEnd(float* to, int stride) : ITileEnd
+internal readonly unsafe struct AddEpilogue(float* to, int stride) : ITileEpilogue
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Take(int row, int column, Vector512<float> lower, Vector512<float> upper)
@@ -28,7 +29,7 @@ internal readonly unsafe struct AddEnd(float* to, int stride) : ITileEnd
 }
 
 /// <summary>x · σ(1.702 x), kept in float32 or as rows of the next product.</summary>
-internal readonly unsafe struct QuickGeluEnd(TileType type, byte* to, nint stride) : ITileEnd
+internal readonly unsafe struct QuickGeluEpilogue(TileType type, byte* to, nint stride) : ITileEpilogue
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Take(int row, int column, Vector512<float> lower, Vector512<float> upper)
@@ -38,7 +39,7 @@ internal readonly unsafe struct QuickGeluEnd(TileType type, byte* to, nint strid
         byte* at = to + (row * stride);
         if (type == TileType.BFloat16)
         {
-            Brain16.Narrow(lower, upper, new Span<ushort>(at, column + TileKernel.Columns), column);
+            BFloat16.Narrow(lower, upper, new Span<ushort>(at, column + TileKernel.Columns), column);
         }
         else
         {

@@ -1,4 +1,4 @@
-namespace IgptCluster.Engine;
+namespace IgptCluster.Simulation.Devices;
 
 /// <summary>What a device can do, as far as the cost of a step goes. Immutable; any thread.</summary>
 public sealed record SimulatedDevice

@@ -1,4 +1,4 @@
-namespace IgptCluster.Model;
+namespace IgptCluster.Model.Checkpoints;
 
 /// <summary>A checkpoint folder breaks a rule. The message names every problem found: file, rule, given value.</summary>
 public sealed class CheckpointException : Exception

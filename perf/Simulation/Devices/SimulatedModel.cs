@@ -1,4 +1,6 @@
-namespace IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
+
+namespace IgptCluster.Simulation.Devices;
 
 /// <summary>A model's sizes, as far as the cost of a step goes. Immutable; any thread.</summary>
 public sealed record SimulatedModel
