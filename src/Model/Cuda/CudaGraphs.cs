@@ -1,5 +1,5 @@
 using System.Numerics;
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
 
 namespace IgptCluster.Model.Cuda;
 

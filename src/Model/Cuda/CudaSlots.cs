@@ -1,4 +1,4 @@
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
 
 namespace IgptCluster.Model.Cuda;
 
