@@ -1,4 +1,5 @@
 using IgptCluster.Engine.Runner;
+using IgptCluster.Engine.Sampling;
 
 namespace IgptCluster.Tests.Shared;
 

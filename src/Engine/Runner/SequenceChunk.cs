@@ -1,3 +1,5 @@
+using IgptCluster.Engine.Sampling;
+
 namespace IgptCluster.Engine.Runner;
 
 /// <summary>Consecutive input tokens of one sequence that one step feeds: a single token when decoding, more when prefilling.</summary>

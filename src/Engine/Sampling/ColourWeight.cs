@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics;
 
-namespace IgptCluster.Engine;
+namespace IgptCluster.Engine.Sampling;
 
 /// <summary>
 /// e^x of x up to 0 as a whole number of 2⁻⁵⁰: sums of such weights are exact, so that filters and draws give the same colour in whatever order they are

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using IgptCluster.Engine.Runner;
+using IgptCluster.Engine.Sampling;
 
 namespace IgptCluster.Model.Cuda;
 

@@ -1,4 +1,6 @@
-using IgptCluster.Engine;
+using IgptCluster.Engine.Runner;
+using IgptCluster.Engine.Sampling;
+using IgptCluster.Model.Checkpoints;
 using IgptCluster.Model.Cuda;
 using IgptCluster.Model.Tests.Network;
 using IgptCluster.Tests.Shared;

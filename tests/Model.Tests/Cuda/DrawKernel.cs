@@ -1,4 +1,4 @@
-using IgptCluster.Engine;
+using IgptCluster.Engine.Sampling;
 using IgptCluster.Model.Cuda;
 
 namespace IgptCluster.Model.Tests.Cuda;
