@@ -6,6 +6,7 @@ internal sealed class CudaBuffers(ICudaDevice device, CudaLayout layout) : IDisp
     readonly Dictionary<string, CudaMemory> _owned = [];
     int _rows;
     int _logitRows;
+    int _logitsAt;
     int _drawsAt;
 
     /// <summary>uint32 [N].</summary>
@@ -17,8 +18,11 @@ internal sealed class CudaBuffers(ICudaDevice device, CudaLayout layout) : IDisp
     /// <summary>uint32 [N].</summary>
     internal ulong Slots => Table + (8 * (ulong)_rows);
 
+    /// <summary>uint32 [tiles, 2].</summary>
+    internal ulong Tiles => Table + (12 * (ulong)_rows);
+
     /// <summary>uint32 [logit rows].</summary>
-    internal ulong LogitTable => Table + (12 * (ulong)_rows);
+    internal ulong LogitTable => Table + (4 * (ulong)_logitsAt);
 
     /// <summary>uint32 [logit rows].</summary>
     internal ulong Targets => LogitTable + (4 * (ulong)_logitRows);
@@ -73,7 +77,7 @@ internal sealed class CudaBuffers(ICudaDevice device, CudaLayout layout) : IDisp
     /// <summary>Makes room for steps of so many decoding rows, so that nothing moves for them later.</summary>
     internal void Reserve(int rows)
     {
-        Table = Place(nameof(Table), (5L + CudaStep.DrawWords) * rows * sizeof(uint));
+        Table = Place(nameof(Table), (7L + CudaStep.DrawWords) * rows * sizeof(uint));
         Drawn = Place(nameof(Drawn), (long)rows * sizeof(uint));
         Logits = Place(nameof(Logits), (long)rows * layout.LogitStride * sizeof(float));
         PlaceRows(rows);
@@ -82,7 +86,7 @@ internal sealed class CudaBuffers(ICudaDevice device, CudaLayout layout) : IDisp
     /// <summary>Makes room for a step and uploads its tables.</summary>
     internal void Take(CudaStep step)
     {
-        (_rows, _logitRows, _drawsAt) = (step.Rows, step.LogitRows, step.DrawsAt);
+        (_rows, _logitRows, _logitsAt, _drawsAt) = (step.Rows, step.LogitRows, step.LogitsAt, step.DrawsAt);
         Table = Place(nameof(Table), step.Table.Length * sizeof(uint));
         PlaceRows(step.Rows);
         Logits = Place(nameof(Logits), (long)step.LogitRows * layout.LogitStride * sizeof(float));
@@ -112,7 +116,7 @@ internal sealed class CudaBuffers(ICudaDevice device, CudaLayout layout) : IDisp
     void PlaceRows(long rows)
     {
         long size = layout.Size;
-        long runs = (long)layout.Config.HeadCount * ((layout.Config.PositionCount + CudaLayout.KeysOfRun - 1) / CudaLayout.KeysOfRun);
+        long runs = (long)layout.Config.HeadCount * ((layout.Capacity + CudaLayout.KeysOfRun - 1) / CudaLayout.KeysOfRun);
         Residual = Place(nameof(Residual), rows * layout.Stride * sizeof(float));
         Normed = Place(nameof(Normed), rows * layout.Stride * size);
         QueryKeyValue = Place(nameof(QueryKeyValue), rows * layout.QueryKeyValueStride * size);

@@ -18,7 +18,7 @@ internal sealed class CudaForward
     internal CudaForward(ICudaDevice device, CudaNetwork network, CudaSlots slots, CudaBuffers buffers)
     {
         (_device, _network, _layout, _slots, _buffers) = (device, network, network.Layout, slots, buffers);
-        _kernels = new CudaKernels(device, _layout.IsWide);
+        _kernels = new CudaKernels(device, _layout);
         _activation = ActivationOf(_layout.Config.ActivationFunction);
     }
 
@@ -82,24 +82,16 @@ internal sealed class CudaForward
     {
         (int heads, int rows) = (_layout.Config.HeadCount, step.Rows);
         ulong cache = _slots.OfLayer(layer);
-        (uint stride, uint capacity, uint rowStride) = ((uint)_layout.HeadStride, (uint)_layout.Config.PositionCount, (uint)_layout.QueryKeyValueStride);
+        (uint stride, uint capacity, uint rowStride) = ((uint)_layout.HeadStride, (uint)_layout.Capacity, (uint)_layout.QueryKeyValueStride);
+        uint scale = BitConverter.SingleToUInt32Bits(ScoreScale(layer));
         _device.Launch(_kernels.Keep, new CudaGrid(rows * 2 * heads, 1, 1, 32), _buffers.QueryKeyValue, _buffers.Slots, _buffers.Positions, cache, (uint)heads, stride, capacity, rowStride);
-        _device.Launch(
-            _kernels.Attend,
-            new CudaGrid(heads, rows, (step.Longest + CudaLayout.KeysOfRun - 1) / CudaLayout.KeysOfRun, Threads),
-            _buffers.QueryKeyValue,
-            cache,
-            _buffers.Slots,
-            _buffers.Positions,
-            _buffers.Mixes,
-            _buffers.MixSizes,
-            (uint)heads,
-            stride,
-            capacity,
-            rowStride,
-            (uint)_layout.KeyLanes,
-            BitConverter.SingleToUInt32Bits(ScoreScale(layer)));
-        _device.Launch(_kernels.Merge, new CudaGrid(heads, rows, 1, 64), _buffers.Mixes, _buffers.MixSizes, _buffers.Positions, _buffers.Mixed, (uint)heads, stride, capacity, (uint)_layout.MixedStride);
+        var grid = new CudaGrid(heads, step.Tiles, (step.Longest + CudaLayout.KeysOfRun - 1) / CudaLayout.KeysOfRun, Threads);
+        (ulong queries, ulong slots, ulong positions, ulong mixes, ulong sizes) = (_buffers.QueryKeyValue, _buffers.Slots, _buffers.Positions, _buffers.Mixes, _buffers.MixSizes);
+        if (_layout.IsWide)
+            _device.Launch(_kernels.Attend, grid, queries, cache, slots, positions, mixes, sizes, (uint)heads, stride, capacity, rowStride, (uint)_layout.KeyLanes, scale);
+        else
+            _device.Launch(_kernels.Attend, grid, queries, cache, _buffers.Tiles, slots, positions, mixes, sizes, (uint)heads, stride, capacity, rowStride, scale);
+        _device.Launch(_kernels.Merge, new CudaGrid(heads, rows, 1, 64), mixes, sizes, positions, _buffers.Mixed, (uint)heads, stride, capacity, (uint)_layout.MixedStride);
     }
 
     float ScoreScale(int layer)

@@ -16,15 +16,16 @@ internal sealed class CudaKernels
     readonly bool _isWide;
     readonly CudaKernel[] _products;
 
-    internal CudaKernels(ICudaDevice device, bool isWide)
+    internal CudaKernels(ICudaDevice device, CudaLayout layout)
     {
+        bool isWide = layout.IsWide;
         (_device, _isWide) = (device, isWide);
         string type = isWide ? "f32" : "bf16";
         Embed = device.Kernel($"embed_{type}");
         Norm = device.Kernel($"norm_{type}");
         NormWide = device.Kernel("norm_f32");
         Keep = device.Kernel($"keep_{type}");
-        Attend = device.Kernel($"attend_{type}");
+        Attend = device.Kernel(isWide ? "attend_f32" : $"attend_bf16_{StepsOf(layout.HeadStride)}");
         Merge = device.Kernel($"merge_{type}");
         Pool = device.Kernel("pool");
         Likelihood = device.Kernel("likelihood");
@@ -64,6 +65,9 @@ internal sealed class CudaKernels
     internal CudaKernel Likelihood { get; }
 
     internal CudaKernel Draw { get; }
+
+    // The least number of steps that a kernel is made for and that holds a head.
+    static int StepsOf(int numbers) => numbers switch { <= 64 => 2, <= 96 => 3, <= 128 => 4, _ => 8 };
 
     /// <summary>Queues a product of rows and a layer's weights.</summary>
     /// <param name="matrix">The layer.</param>

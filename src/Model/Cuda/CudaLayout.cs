@@ -15,6 +15,7 @@ internal sealed class CudaLayout(ImageGptConfig config, ModelShape shape, Scalar
     /// <summary>Most colours that a kernel draws from; as <c>most_colours</c> in sampling.cu.</summary>
     internal const int MostDrawnColours = 2048;
 
+    const int KeysOfBlock = 32; // as value_keys in attention.cu
     const int Step = 32; // inputs of a product's step
     const int PieceBytes = 16;
 
@@ -51,11 +52,20 @@ internal sealed class CudaLayout(ImageGptConfig config, ModelShape shape, Scalar
     /// <summary>Lanes that share a key: the least power of two that holds its pieces, 32 at most.</summary>
     internal int KeyLanes => Math.Min(32, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)(HeadStride * Size / PieceBytes)));
 
+    /// <summary>Positions of a slot: in bfloat16 whole blocks of 32, whose values lie together.</summary>
+    internal int Capacity => Positions(Config.PositionCount);
+
     /// <summary>Bytes of one head's keys, or values, of one slot of a layer.</summary>
-    internal long PartBytes => (long)Config.PositionCount * HeadStride * Size;
+    internal long PartBytes => (long)Capacity * HeadStride * Size;
 
     /// <summary>Bytes of a slot in all layers.</summary>
     internal long SlotBytes => 2L * Config.LayerCount * Config.HeadCount * PartBytes;
+
+    /// <summary>Rows of a sequence that share the keys that they read.</summary>
+    internal int RowsOfTile => IsWide ? 1 : 16;
+
+    /// <summary>Positions that lie together with the first so many.</summary>
+    internal int Positions(int count) => IsWide ? count : Pad(count, KeysOfBlock);
 
     internal static int Pad(int count, int unit) => (count + unit - 1) / unit * unit;
 }

@@ -40,7 +40,7 @@ internal sealed class CudaSlots : IDisposable
     /// <summary>Queues the copy of a prefix, in all layers.</summary>
     internal void Copy(PrefixCopy copy)
     {
-        (int parts, long words) = (2 * _layout.Config.HeadCount, (long)copy.Length * _layout.HeadStride * _layout.Size / sizeof(uint));
+        (int parts, long words) = (2 * _layout.Config.HeadCount, (long)_layout.Positions(copy.Length) * _layout.HeadStride * _layout.Size / sizeof(uint));
         int blocks = (int)Math.Min(MostBlocks, (words + (4 * Threads) - 1) / (4 * Threads));
         _device.Launch(
             _copy,

@@ -15,6 +15,7 @@ internal sealed class CudaStep(CudaLayout layout, int scratch)
     static readonly SamplingParameters Greedy = new() { Temperature = 0 }; // of padding
 
     readonly List<(int Layer, int Chunk, int Wanted)> _sums = [];
+    readonly List<(int First, int Count)> _tiles = [];
     uint[] _table = [];
     double[] _before = [];
 
@@ -45,11 +46,17 @@ internal sealed class CudaStep(CudaLayout layout, int scratch)
     /// <summary>Sums of hidden states, by ascending layer.</summary>
     internal IReadOnlyList<(int Layer, int Chunk, int Wanted)> Sums => _sums;
 
-    /// <summary>All tables, one behind the other: tokens, positions, slots [rows]; rows of logits, targets [logit rows]; first row and rows of each sum; draws.</summary>
+    /// <summary>Runs of neighbouring rows of a sequence that attention takes together.</summary>
+    internal int Tiles => _tiles.Count;
+
+    /// <summary>All tables, one behind the other: tokens, positions, slots [rows]; first row and rows of each tile; rows of logits, targets [logit rows]; first row and rows of each sum; draws.</summary>
     internal ReadOnlySpan<uint> Table => _table.AsSpan(0, DrawsAt + (Draws * DrawWords));
 
     /// <summary>Words before the draws.</summary>
-    internal int DrawsAt => (3 * Rows) + (2 * LogitRows) + (2 * _sums.Count);
+    internal int DrawsAt => LogitsAt + (2 * LogitRows) + (2 * _sums.Count);
+
+    /// <summary>Words before the rows of logits.</summary>
+    internal int LogitsAt => (3 * Rows) + (2 * Tiles);
 
     /// <summary>What each sum begins with, float64 [sums, E].</summary>
     internal ReadOnlySpan<double> Before => _before.AsSpan(0, _sums.Count * layout.Config.EmbeddingSize);
@@ -69,9 +76,12 @@ internal sealed class CudaStep(CudaLayout layout, int scratch)
     {
         (Chunks, Rows, LogitRows, Draws, Longest, HasTargets, WantsLogits) = (chunks, 0, 0, 0, 0, false, false);
         _sums.Clear();
+        _tiles.Clear();
         for (int index = 0; index < chunks.Count; index++)
         {
             SequenceChunk chunk = chunks[index];
+            for (int row = 0; row < chunk.Tokens.Length; row += layout.RowsOfTile)
+                _tiles.Add((Rows + row, Math.Min(layout.RowsOfTile, chunk.Tokens.Length - row)));
             (Rows, LogitRows) = (Rows + chunk.Tokens.Length, LogitRows + LogitRowsOf(chunk));
             Longest = Math.Max(Longest, chunk.Start + chunk.Tokens.Length);
             HasTargets |= !chunk.Targets.IsEmpty;
@@ -84,6 +94,8 @@ internal sealed class CudaStep(CudaLayout layout, int scratch)
         (AskedRows, IsPadded) = (LogitRows, bucket > 0);
         if (IsPadded)
             (Rows, LogitRows, Draws, Longest) = (bucket, bucket, layout.Draws ? bucket : 0, layout.Config.PositionCount);
+        while (Rows > (_tiles.Count > 0 ? _tiles[^1].First + _tiles[^1].Count : 0))
+            _tiles.Add((_tiles.Count, 1));
         if (_sums.Count > 0)
             _sums.Sort();
         int size = DrawsAt + (Draws * DrawWords);
@@ -99,8 +111,11 @@ internal sealed class CudaStep(CudaLayout layout, int scratch)
         Span<uint> tokens = _table.AsSpan(0, Rows);
         Span<uint> positions = _table.AsSpan(Rows, Rows);
         Span<uint> slots = _table.AsSpan(2 * Rows, Rows);
-        Span<uint> logits = _table.AsSpan(3 * Rows, LogitRows);
-        Span<uint> targets = _table.AsSpan((3 * Rows) + LogitRows, LogitRows);
+        Span<uint> tiles = _table.AsSpan(3 * Rows, 2 * Tiles);
+        Span<uint> logits = _table.AsSpan(LogitsAt, LogitRows);
+        Span<uint> targets = _table.AsSpan(LogitsAt + LogitRows, LogitRows);
+        for (int tile = 0; tile < _tiles.Count; tile++)
+            (tiles[2 * tile], tiles[(2 * tile) + 1]) = ((uint)_tiles[tile].First, (uint)_tiles[tile].Count);
         (int row, int logit) = (0, 0);
         for (int index = 0; index < Chunks.Count; index++)
         {
@@ -161,7 +176,7 @@ internal sealed class CudaStep(CudaLayout layout, int scratch)
         int width = layout.Config.EmbeddingSize;
         if (_before.Length < _sums.Count * width)
             _before = new double[_sums.Count * width];
-        Span<uint> runs = _table.AsSpan((3 * Rows) + (2 * LogitRows));
+        Span<uint> runs = _table.AsSpan(LogitsAt + (2 * LogitRows));
         for (int sum = 0; sum < _sums.Count; sum++)
         {
             (_, int index, int wanted) = _sums[sum];

@@ -104,6 +104,29 @@ public sealed class CudaRunnerTests
     [Theory]
     [InlineData(ScalarType.Float32)]
     [InlineData(ScalarType.BFloat16)]
+    public void Execute_PromptInAnyChunks_GivesEachPositionTheSameBits(ScalarType dtype)
+    {
+        // Beyond a run of 256 keys; cuts inside and at the edges of what attention takes together, down to token by token.
+        SkipWithoutShim();
+        const int Length = 280;
+        using var device = new HostDevice();
+        using CudaModelRunner runner = Load(device, Path.Combine(GoldenSet.Bundled, "models", "base-513"), dtype, 2);
+        int[] tokens = Tokens(4, Length + 1, 513);
+        uint[] whole = Scores(Length);
+        foreach (int size in new[] { 1, 5, 16, 33, 255 })
+            Assert.Equal(whole, Scores(size));
+
+        uint[] Scores(int size) => [.. Enumerable.Range(0, (Length + size - 1) / size).SelectMany(chunk =>
+        {
+            (int start, int end) = (chunk * size, Math.Min(Length, (chunk + 1) * size));
+            ChunkOutput output = runner.Run(Chunk(size % 2, start, tokens[start..end]) with { Targets = tokens.AsMemory((start + 1)..(end + 1)) })[0];
+            return output.LogProbabilities.ToArray().Select(BitConverter.SingleToUInt32Bits);
+        })];
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
     public void Execute_DecodingInAnyBucket_GivesEachRowTheBitsOfKernelsOneByOne(ScalarType dtype)
     {
         SkipWithoutShim();

@@ -16,7 +16,9 @@ public sealed partial class PtxTests
     }
 
     [Theory]
-    [InlineData("attend_bf16", 8)] // 4 keys ahead, of keys and of values
+    [InlineData("attend_bf16_2", 36)] // a head of 64, two halves of 32 keys: 2 · 2 of queries, 2 · 8 of keys, 2 · 8 of values
+    [InlineData("attend_bf16_3", 54)]
+    [InlineData("attend_bf16_4", 72)]
     [InlineData("attend_f32", 16)]
     [InlineData("product_bf16_4x4", 24)] // the first step's and the next one's
     [InlineData("keep_bf16", 1)]
@@ -29,6 +31,13 @@ public sealed partial class PtxTests
     [InlineData("product_bf16_2x4", 16)]
     [InlineData("product_bf16_4x4", 32)]
     public void Product_InBrainFloat_UsesTensorCores(string kernel, int products) =>
+        Assert.Equal(products, TensorProducts().Count(TextOf(kernel)));
+
+    [Theory]
+    [InlineData("attend_bf16_2", 64)] // 64 keys a warp: scores in 8 tiles of 4 products each, values in 2 · 8 tiles of 2
+    [InlineData("attend_bf16_3", 96)]
+    [InlineData("attend_bf16_4", 128)]
+    public void Attention_InBrainFloat_UsesTensorCores(string kernel, int products) =>
         Assert.Equal(products, TensorProducts().Count(TextOf(kernel)));
 
     static string TextOf(string kernel)

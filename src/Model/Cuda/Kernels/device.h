@@ -65,6 +65,13 @@ DEVICE int lanes_greatest(int value) {
   return greatest;
 }
 
+// Two numbers as bfloat16, to the nearest, ties to even; the first in the lower half.
+DEVICE u32 pack_bf16(float first, float second) {
+  u32 both;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(second), "f"(first));
+  return both;
+}
+
 // d += a · b of a warp: a is 16 × 16 and b is 16 × 8 in bfloat16, d is 16 × 8 in float32; who holds what:
 // PTX ISA, "Matrix Fragments for mma.m16n8k16 with floating point type".
 DEVICE void multiply_bf16(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) {

@@ -25,21 +25,10 @@ DEVICE u32 round_bits(float value) {
 DEVICE void narrow(float value, float &to) { to = value; }
 DEVICE void narrow(float value, bf16 &to) { to.bits = (u16)round_bits(value); }
 
-// 16 bytes of numbers, as they lie in memory.
-template <class T> struct Piece;
-
-template <> struct Piece<float> {
-  static constexpr int count = 4;
-  static constexpr int most = 2; // of a lane: heads of up to 256 numbers
+// Four float32 as they lie in memory.
+struct Piece {
   u32x4 raw;
   DEVICE_METHOD float operator[](int i) const { return of_bits(raw.x[i]); }
-};
-
-template <> struct Piece<bf16> {
-  static constexpr int count = 8;
-  static constexpr int most = 1; // of a lane: heads of up to 256 numbers
-  u32x4 raw;
-  DEVICE_METHOD float operator[](int i) const { return of_bits(i % 2 ? raw.x[i / 2] & 0xffff0000 : raw.x[i / 2] << 16); }
 };
 
 // e to the x: 2 to the nearest whole number, times a polynomial of what remains (Cephes' expf); 1.2 units in the last place. 0 below -87.

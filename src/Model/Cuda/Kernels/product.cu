@@ -109,7 +109,7 @@ DEVICE void product(const float *rows, const float *weights, const float *bias, 
 #pragma unroll
     for (int m = 0; m < M; m++) {
       const u32 row = first_row + m < count ? first_row + m : count - 1;
-      const Piece<float> x{load16(rows + (u64)row * row_stride + input)};
+      const Piece x{load16(rows + (u64)row * row_stride + input)};
 #pragma unroll
       for (int i = 0; i < 4; i++)
         sums[m] = __builtin_fmaf(x[i], w[i], sums[m]);

@@ -99,6 +99,15 @@ static inline int lanes_greatest(int value) {
   return greatest;
 }
 
+static inline u32 pack_bf16(float first, float second) {
+  const auto round = [](float value) -> u32 {
+    u32 bits;
+    memcpy(&bits, &value, 4);
+    return value != value ? 0x7fff : (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  };
+  return round(first) | round(second) << 16;
+}
+
 // As PTX lays the fragments out; sums in float32, one product after the other.
 static inline void multiply_bf16(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) {
   const u32 lane = shim::current->index % 32, group = lane / 4, pair = lane % 4;

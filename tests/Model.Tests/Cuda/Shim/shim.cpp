@@ -169,7 +169,7 @@ template <class... A> void run(void (*kernel)(A...), const u64 *values) { shim::
 #define ENTRY(name) {#name, [](const u64 *values) { run(&name, values); }}
 static const std::map<std::string, void (*)(const u64 *)> kernels = {
     ENTRY(embed_f32),        ENTRY(embed_bf16),       ENTRY(norm_f32),         ENTRY(norm_bf16),     ENTRY(pool),          ENTRY(likelihood),
-    ENTRY(keep_f32),         ENTRY(keep_bf16),        ENTRY(copy_prefix),      ENTRY(attend_f32),    ENTRY(attend_bf16),   ENTRY(merge_f32),
+    ENTRY(keep_f32),         ENTRY(keep_bf16),        ENTRY(copy_prefix),      ENTRY(attend_f32),    ENTRY(attend_bf16_2), ENTRY(attend_bf16_3), ENTRY(attend_bf16_4), ENTRY(attend_bf16_8),   ENTRY(merge_f32),
     ENTRY(merge_bf16),       ENTRY(product_bf16_1x2), ENTRY(product_bf16_2x4), ENTRY(product_bf16_4x4), ENTRY(product_f32_1), ENTRY(product_f32_8),
     ENTRY(draw),
 };
