@@ -1,4 +1,4 @@
-using System.Collections.Concurrent;
+using IgptCluster.Engine.Admission;
 using IgptCluster.Engine.Requests;
 using IgptCluster.Engine.Runner;
 using IgptCluster.Engine.Scheduling;
@@ -16,66 +16,37 @@ namespace IgptCluster.Engine;
 /// <param name="logger">Log.</param>
 public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner> createRunner, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
-    // Bounded by admission: at most one submission and a few cancellations per sequence in flight.
-    readonly BlockingCollection<Command> _commands = [];
-    readonly ConcurrentDictionary<SequenceId, Sequence> _inFlight = new();
+    readonly AdmissionControl _admission = new(options);
     readonly TaskCompletionSource<ModelShape> _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly CancellationTokenSource _stopping = new();
     readonly ThroughputMeter _meter = new();
     readonly long _epoch = time.GetTimestamp();
-    readonly Lock _admission = new();
     Thread? _thread;
     ModelShape? _shape;
-    int _capacity;
-    long _tokenCapacity;
-    long _tokensInFlight;
-    int _slotCount;
-    int _slotsUsed;
-    int _running;
-    long _steps;
-    long _computedTokens;
-    long _sharedTokens;
-    volatile bool _draining;
+    volatile EngineStatus _status = new(); // after the latest step, replaced as a whole
     volatile string _fault = "";
-
-    abstract record Command
-    {
-        internal sealed record Submit(Sequence Sequence) : Command;
-
-        internal sealed record Abort(SequenceId Id) : Command;
-
-        internal sealed record Wake : Command;
-
-        internal sealed record Evict : Command;
-    }
 
     /// <summary>The model's sizes.</summary>
     /// <exception cref="InvalidOperationException">The engine has not started yet.</exception>
     public ModelShape Shape => _shape ?? throw new InvalidOperationException("the engine has not started: await StartAsync first");
 
     /// <summary>Most sequences that it takes at a time, those that run and those that wait; 0 before it has started.</summary>
-    public int Capacity => Volatile.Read(ref _capacity);
+    public int Capacity => _admission.Capacity;
 
-    /// <summary>The load after the latest step.</summary>
+    /// <summary>The load after the latest step, with what was submitted since.</summary>
     public EngineStatus Status
     {
         get
         {
-            int running = Volatile.Read(ref _running);
-            return new EngineStatus
+            EngineStatus status = _status;
+            return status with
             {
-                SlotsTotal = Volatile.Read(ref _slotCount),
-                SlotsUsed = Volatile.Read(ref _slotsUsed),
-                Running = running,
-                Waiting = Math.Max(0, _inFlight.Count - running),
-                Steps = Volatile.Read(ref _steps),
-                ComputedTokens = Volatile.Read(ref _computedTokens),
-                SharedTokens = Volatile.Read(ref _sharedTokens),
+                Waiting = Math.Max(0, _admission.InFlight - status.Running),
                 TokensPerSecond = _meter.Rate(Now),
-                TokensInFlight = Interlocked.Read(ref _tokensInFlight),
-                Draining = _draining,
+                TokensInFlight = _admission.TokensInFlight,
+                Draining = _admission.IsDraining,
                 Fault = _fault,
             };
         }
@@ -112,7 +83,7 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
 
         RequestRules.Check(request, shape);
         var sequence = new GenerationSequence(request, shape.StartToken, Now);
-        SubmitOutcome outcome = Admit(sequence);
+        SubmitOutcome outcome = _admission.TryAdmit(sequence);
         stream = outcome == SubmitOutcome.Accepted ? sequence.Stream : null;
         return outcome;
     }
@@ -134,37 +105,20 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
 
         RequestRules.Check(request, shape);
         var sequence = new EvaluationSequence(request, shape);
-        SubmitOutcome outcome = Admit(sequence);
+        SubmitOutcome outcome = _admission.TryAdmit(sequence);
         result = outcome == SubmitOutcome.Accepted ? sequence.Completion : null;
         return outcome;
     }
 
     /// <summary>Ends a sequence and frees its slot before the next step. One that has ended is left as it is.</summary>
     /// <param name="id">The sequence.</param>
-    public void Cancel(SequenceId id)
-    {
-        lock (_admission)
-        {
-            if (!_commands.IsAddingCompleted && _inFlight.ContainsKey(id))
-            {
-                _commands.Add(new Command.Abort(id));
-            }
-        }
-    }
+    public void Cancel(SequenceId id) => _admission.Abort(id);
 
     /// <summary>Takes no more requests; completes when all that were accepted have ended.</summary>
     /// <param name="evict">Whether generations end now, between two steps, with <see cref="EngineStoppedException"/>: another engine can take them up.</param>
     public Task DrainAsync(bool evict = false)
     {
-        lock (_admission)
-        {
-            _draining = true;
-            if (!_commands.IsAddingCompleted)
-            {
-                _commands.Add(evict ? new Command.Evict() : new Command.Wake());
-            }
-        }
-
+        _admission.Drain(evict);
         return _thread is null ? Task.CompletedTask : Task.WhenAny(_drained.Task, _ended.Task);
     }
 
@@ -173,70 +127,21 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
     {
         // In this order: an idle engine's wait for the next command must find out that it was stopped, not that none will come.
         await _stopping.CancelAsync();
-        Close();
+        _admission.Close();
         if (_thread is not null)
         {
             await _ended.Task;
         }
     }
 
-    SubmitOutcome Admit(Sequence sequence)
-    {
-        lock (_admission)
-        {
-            if (_commands.IsAddingCompleted)
-            {
-                return SubmitOutcome.Stopped;
-            }
-
-            if (_draining)
-            {
-                return SubmitOutcome.Draining;
-            }
-
-            if (!sequence.IsReadmission && (_inFlight.Count >= _capacity || Interlocked.Read(ref _tokensInFlight) + sequence.Work > _tokenCapacity))
-            {
-                return SubmitOutcome.QueueFull;
-            }
-
-            if (!_inFlight.TryAdd(sequence.Id, sequence))
-            {
-                throw new EngineRequestException($"a sequence's id must be unique among those in flight; given '{sequence.Id}' again");
-            }
-
-            Interlocked.Add(ref _tokensInFlight, sequence.Work);
-            sequence.Ended = Forget;
-            _commands.Add(new Command.Submit(sequence));
-            return SubmitOutcome.Accepted;
-        }
-    }
-
-    void Forget(SequenceId id)
-    {
-        if (_inFlight.TryRemove(id, out Sequence? sequence))
-        {
-            Interlocked.Add(ref _tokensInFlight, -sequence.Work);
-        }
-    }
-
-    void Close()
-    {
-        lock (_admission)
-        {
-            _commands.CompleteAdding();
-        }
-    }
-
     void Run()
     {
-        Scheduler? scheduler = null;
         try
         {
             using IModelRunner runner = createRunner();
-            scheduler = new Scheduler(options, runner.Shape, runner.SlotCount);
-            _capacity = runner.SlotCount + options.MaxWaiting;
-            _tokenCapacity = ((long)runner.SlotCount * runner.Shape.PositionCount) + options.MaxWaitingTokens;
-            Volatile.Write(ref _slotCount, runner.SlotCount);
+            var scheduler = new Scheduler(options, runner.Shape, runner.SlotCount);
+            _admission.Open(runner.Shape, runner.SlotCount);
+            _status = new EngineStatus { SlotsTotal = runner.SlotCount };
             _shape = runner.Shape;
             LogStarted(runner.SlotCount, options.MaxBatchTokens);
             _started.TrySetResult(runner.Shape);
@@ -263,7 +168,7 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
             _started.TrySetException(failure);
         }
 
-        End(scheduler);
+        PublishEnd();
     }
 
     /// <summary>Waits for work, or does one step of it.</summary>
@@ -276,12 +181,12 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
             // Idle: the last step's sequences are all accounted for, and only a command can bring work.
             scheduler.CheckIntegrity();
             Publish(scheduler, tokens: 0, steps: 0);
-            if (_draining && _inFlight.IsEmpty)
+            if (_admission.IsDrained)
             {
                 _drained.TrySetResult();
             }
 
-            Handle(_commands.Take(_stopping.Token), scheduler);
+            Handle(_admission.Take(_stopping.Token), scheduler);
             return true;
         }
 
@@ -311,70 +216,48 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
     {
         _fault = $"a step has taken longer than {options.StepTimeout.TotalSeconds:0.###} s (Igpt:StepTimeout): the device hangs, or is too slow for its token budget";
         LogHung(taken.TotalSeconds);
-        Close();
-        EngineStoppedException reason = Stopped();
-        foreach (Sequence sequence in _inFlight.Values)
-        {
-            sequence.Stop(reason);
-        }
-
-        PublishEnd(reason);
+        PublishEnd();
     }
 
     void DrainCommands(Scheduler scheduler)
     {
-        while (_commands.TryTake(out Command? command))
+        while (_admission.TryTake(out EngineCommand? command))
         {
             Handle(command, scheduler);
         }
     }
 
-    static void Handle(Command command, Scheduler scheduler)
+    static void Handle(EngineCommand command, Scheduler scheduler)
     {
         switch (command)
         {
-            case Command.Submit submit:
+            case EngineCommand.Submit submit:
                 scheduler.Add(submit.Sequence);
                 break;
-            case Command.Abort abort:
+            case EngineCommand.Abort abort:
                 scheduler.Cancel(abort.Id);
                 break;
-            case Command.Evict:
+            case EngineCommand.Evict:
                 scheduler.Evict(new EngineStoppedException("the engine is being emptied: the generation can go on elsewhere"));
                 break;
         }
     }
 
-    void Publish(Scheduler scheduler, int tokens, int steps)
+    void Publish(Scheduler scheduler, int tokens, int steps) => _status = _status with
     {
-        Volatile.Write(ref _slotsUsed, scheduler.SlotsUsed);
-        Volatile.Write(ref _running, scheduler.Running);
-        Volatile.Write(ref _steps, _steps + steps);
-        Volatile.Write(ref _computedTokens, _computedTokens + tokens);
-        Volatile.Write(ref _sharedTokens, scheduler.SharedTokens);
-    }
+        SlotsUsed = scheduler.SlotsUsed,
+        Running = scheduler.Running,
+        Steps = _status.Steps + steps,
+        ComputedTokens = _status.ComputedTokens + tokens,
+        SharedTokens = scheduler.SharedTokens,
+    };
 
-    void End(Scheduler? scheduler)
+    void PublishEnd()
     {
-        Close();
-        EngineStoppedException reason = Stopped();
-        scheduler?.Stop(reason);
-        while (_commands.TryTake(out Command? command))
-        {
-            (command as Command.Submit)?.Sequence.Stop(reason);
-        }
-
-        PublishEnd(reason);
-    }
-
-    EngineStoppedException Stopped() => new(_fault.Length > 0 ? $"the engine failed: {_fault}" : "the engine was stopped");
-
-    void PublishEnd(EngineStoppedException reason)
-    {
-        _inFlight.Clear();
-        Interlocked.Exchange(ref _tokensInFlight, 0);
-        Volatile.Write(ref _slotsUsed, 0);
-        Volatile.Write(ref _running, 0);
+        var reason = new EngineStoppedException(_fault.Length > 0 ? $"the engine failed: {_fault}" : "the engine was stopped");
+        _admission.Close();
+        _admission.StopAll(reason);
+        _status = _status with { SlotsUsed = 0, Running = 0 };
         _started.TrySetException(reason);
         _ended.TrySetResult();
     }

@@ -6,8 +6,8 @@ namespace IgptCluster.Engine.Scheduling;
 
 /// <summary>
 /// Decides what each step computes: one token of every decoding sequence first, then chunks of prefills by priority, what their clients have been served, and arrival, within
-/// the token budget and the time that decoding sequences can be made to wait. What had been streaming elsewhere comes first and has the whole budget: its viewers see nothing until
-/// then. Touches no tensor. The engine's thread only.
+/// the token budget and the time that decoding sequences can be made to wait. Readmissions, which were streaming elsewhere, come first and may use the whole budget: their viewers
+/// wait for the next token. Touches no tensor. The engine's thread only.
 /// </summary>
 sealed class Scheduler
 {
@@ -17,23 +17,13 @@ sealed class Scheduler
     readonly KvSlotPool _slots;
     readonly Sampler _sampler;
     readonly StepCost _cost;
-    readonly int _budget;
+    readonly StepBuilder _step;
+    readonly ClientShares _shares = new();
 
-    // Both in the order of service: higher priority first, then earlier arrival.
+    // Both in the order of service.
     readonly List<Sequence> _running = [];
     readonly List<Sequence> _waiting = [];
-    readonly List<(Sequence Sequence, int Tokens)> _scheduled = [];
-
-    // The plan of the step that runs, made anew for each: nothing is allocated per step.
-    readonly List<PrefixCopy> _copies = [];
-    readonly List<SequenceChunk> _chunks = [];
-    readonly StepPlan _plan;
-    TimeSpan _planned;
-    readonly ClientShares _shares = new();
-    readonly HashSet<Sequence> _passed = [];
-    int _decoding;
-    int _room; // tokens left of the step's budget
-    int _roomForNew; // of those, left of what decoding sequences are made to wait for
+    readonly HashSet<Sequence> _passed = []; // waiting sequences that the step being planned cannot start
     long _arrivals;
 
     internal Scheduler(EngineOptions options, ModelShape shape, int slotCount)
@@ -42,8 +32,7 @@ sealed class Scheduler
         _slots = new KvSlotPool(slotCount);
         _sampler = new Sampler(shape.ColourCount);
         _cost = new StepCost(slotCount);
-        _budget = Math.Max(options.MaxBatchTokens, slotCount);
-        _plan = new StepPlan(_copies, _chunks);
+        _step = new StepBuilder(Math.Max(options.MaxBatchTokens, slotCount));
     }
 
     internal int Running => _running.Count;
@@ -69,9 +58,9 @@ sealed class Scheduler
             return false;
         }
 
-        sequence.Arrival = sequence.IsReadmission ? _arrivals++ - (long.MaxValue / 2) : _arrivals++;
+        sequence.Arrival = _arrivals++;
         sequence.Share = _shares.Enter(sequence.Client);
-        Insert(_waiting, sequence);
+        Wait(sequence);
         return true;
     }
 
@@ -85,8 +74,7 @@ sealed class Scheduler
         }
 
         found.Cancel();
-        Remove(found);
-        _shares.Leave(found.Share!);
+        End(found);
         return true;
     }
 
@@ -94,37 +82,24 @@ sealed class Scheduler
     /// <returns>The plan, valid until the next one is asked for.</returns>
     internal StepPlan Schedule(TimeSpan now)
     {
-        _scheduled.Clear();
-        _copies.Clear();
-        _chunks.Clear();
         Preempt();
-        foreach (Sequence sequence in _running)
-        {
-            if (sequence.IsDecoding)
-            {
-                _scheduled.Add((sequence, 1));
-            }
-        }
-
-        (_planned, _decoding) = (now, _scheduled.Count);
-        _room = _budget - _decoding;
-        _roomForNew = Math.Min(_room, PrefillLimit());
-        ExtendForced();
+        _step.Begin(_running, now);
+        _step.LimitPrefill(PrefillLimit(_step.Decoding));
+        _step.ExtendForced();
         foreach (Sequence sequence in _running)
         {
             if (!sequence.IsDecoding)
             {
-                Plan(sequence, Room(sequence));
+                _step.Prefill(sequence);
             }
         }
 
         _passed.Clear();
-        while (_slots.Free > 0 && NextWaiting() is { } sequence && Room(sequence) > 0)
+        while (_slots.Free > 0 && NextWaiting() is { } sequence && _step.HasRoomFor(sequence))
         {
             if (TryStart(sequence, now))
             {
-                _waiting.Remove(sequence);
-                Plan(sequence, Room(sequence));
+                _step.Prefill(sequence);
             }
             else
             {
@@ -132,12 +107,7 @@ sealed class Scheduler
             }
         }
 
-        foreach ((Sequence sequence, int tokens) in _scheduled)
-        {
-            _chunks.Add(sequence.NextChunk(tokens));
-        }
-
-        return _plan;
+        return _step.Build();
     }
 
     /// <summary>Hands the step's outputs to its sequences; those that were cancelled meanwhile are left out.</summary>
@@ -145,12 +115,12 @@ sealed class Scheduler
     internal int Apply(IReadOnlyList<ChunkOutput> outputs, TimeSpan now)
     {
         int ended = 0;
-        _cost.Learn(_decoding, _plan.TokenCount - _decoding, now - _planned);
-        for (int i = 0; i < _scheduled.Count; i++)
+        _cost.Learn(_step.Decoding, _step.Prefilled, now - _step.PlannedAt);
+        for (int i = 0; i < _step.Scheduled.Count; i++)
         {
-            (Sequence sequence, int tokens) = _scheduled[i];
+            (Sequence sequence, int tokens) = _step.Scheduled[i];
             sequence.Share!.Served += tokens;
-            if (sequence.Slot < 0)
+            if (sequence.Status != SequenceStatus.Running)
             {
                 continue;
             }
@@ -166,20 +136,22 @@ sealed class Scheduler
                 sequence.Finish();
             }
 
-            Remove(sequence, holdsPrefix: usable);
-            _shares.Leave(sequence.Share!);
+            End(sequence, holdsPrefix: usable);
             ended++;
         }
 
-        _scheduled.Clear();
         return ended;
     }
 
-    /// <summary>Ends all sequences because the engine stops.</summary>
-    internal void Stop(EngineStoppedException reason) => Stop([.. _running, .. _waiting], reason);
-
     /// <summary>Ends all generations, so that they can go on elsewhere; evaluations are short, and go on.</summary>
-    internal void Evict(EngineStoppedException reason) => Stop([.. _running.Concat(_waiting).OfType<GenerationSequence>()], reason);
+    internal void Evict(EngineStoppedException reason)
+    {
+        foreach (Sequence sequence in _running.Concat(_waiting).OfType<GenerationSequence>().ToArray())
+        {
+            sequence.Stop(reason);
+            End(sequence);
+        }
+    }
 
     /// <summary>Every slot is either free or held by exactly one running sequence.</summary>
     /// <exception cref="InvalidOperationException">A slot leaked.</exception>
@@ -191,29 +163,23 @@ sealed class Scheduler
         }
     }
 
-    void Stop(Sequence[] sequences, EngineStoppedException reason)
-    {
-        foreach (Sequence sequence in sequences)
-        {
-            sequence.Stop(reason);
-            Remove(sequence);
-            _shares.Leave(sequence.Share!);
-        }
-    }
-
-    /// <summary>Of the highest priority that waits, what had been streaming elsewhere, then the sequence of the client that has been served least; of that client's the one that came first.</summary>
+    /// <summary>Of the first rank that can be started, the sequence of the client that has been served least; of that client's the one that came first.</summary>
     Sequence? NextWaiting()
     {
         Sequence? next = null;
         foreach (Sequence sequence in _waiting)
         {
-            // In the order of service: what follows has a lower priority.
-            if (next is not null && sequence.Priority < next.Priority)
+            if (_passed.Contains(sequence))
+            {
+                continue;
+            }
+
+            if (next is not null && !ServiceOrder.HaveOneRank(sequence, next))
             {
                 break;
             }
 
-            if (!_passed.Contains(sequence) && (next is null || IsBefore(sequence, next)))
+            if (next is null || sequence.Share!.Served < next.Share!.Served)
             {
                 next = sequence;
             }
@@ -221,9 +187,6 @@ sealed class Scheduler
 
         return next;
     }
-
-    static bool IsBefore(Sequence sequence, Sequence other) =>
-        sequence.IsReadmission == other.IsReadmission ? sequence.Share!.Served < other.Share!.Served : sequence.IsReadmission;
 
     /// <summary>Where no slot is free, running generations give theirs to waiting sequences of higher priority, and wait again.</summary>
     void Preempt()
@@ -237,44 +200,14 @@ sealed class Scheduler
                 return;
             }
 
-            Remove(victim);
+            Release(victim, holdsPrefix: true);
             victim.Preempt();
-            Insert(_waiting, victim);
+            Wait(victim);
             Preemptions++;
         }
     }
 
-    int PrefillLimit() => _decoding == 0 ? int.MaxValue : Math.Max(_cost.PrefillTokens(_decoding, _options.DecodeStretch) ?? UnknownPrefill, _options.MinPrefillTokens);
-
-    int Room(Sequence sequence) => sequence.IsReadmission ? _room : _roomForNew;
-
-    /// <summary>A forced run behind a decoding sequence's last token is fed like a prefill.</summary>
-    void ExtendForced()
-    {
-        for (int i = 0; i < _decoding && _roomForNew > 0; i++)
-        {
-            (Sequence sequence, int tokens) = _scheduled[i];
-            int more = Math.Min(_roomForNew, sequence.Remaining - tokens);
-            _scheduled[i] = (sequence, tokens + more);
-            Spend(more);
-        }
-    }
-
-    void Plan(Sequence sequence, int most)
-    {
-        int tokens = Math.Min(most, sequence.Remaining);
-        if (tokens > 0)
-        {
-            _scheduled.Add((sequence, tokens));
-            Spend(tokens);
-        }
-    }
-
-    void Spend(int tokens)
-    {
-        _room -= tokens;
-        _roomForNew -= tokens;
-    }
+    int PrefillLimit(int decoding) => decoding == 0 ? int.MaxValue : Math.Max(_cost.PrefillTokens(decoding, _options.DecodeStretch) ?? UnknownPrefill, _options.MinPrefillTokens);
 
     /// <summary>Gives a waiting sequence a slot, with the longest prefix that some slot holds, or lets it wait for a prefix being computed.</summary>
     bool TryStart(Sequence sequence, TimeSpan now)
@@ -304,14 +237,15 @@ sealed class Scheduler
         }
         else if (shared > 0)
         {
-            _copies.Add(new PrefixCopy(source!.Slot, slot, shared));
+            _step.Copy(new PrefixCopy(source!.Slot, slot, shared));
         }
 
-        sequence.Slot = slot;
-        sequence.SkipShared(shared);
         SharedTokens += shared;
+        _waiting.Remove(sequence);
+        (sequence.Slot, sequence.Status) = (slot, SequenceStatus.Running);
+        sequence.SkipShared(shared);
         sequence.Start(now);
-        Insert(_running, sequence);
+        ServiceOrder.Insert(_running, sequence);
         return true;
     }
 
@@ -333,22 +267,32 @@ sealed class Scheduler
         return best;
     }
 
-    void Remove(Sequence sequence, bool holdsPrefix = true)
+    void Wait(Sequence sequence)
     {
-        if (sequence.Slot < 0)
-        {
-            _waiting.Remove(sequence);
-            return;
-        }
-
-        _running.Remove(sequence);
-        _slots.Release(sequence.Slot, holdsPrefix ? sequence.Inputs[..sequence.Computed] : default, OwnerOf(sequence));
-        sequence.Slot = -1;
+        sequence.Status = SequenceStatus.Waiting;
+        ServiceOrder.Insert(_waiting, sequence);
     }
 
-    static void Insert(List<Sequence> list, Sequence sequence)
+    /// <summary>Takes a sequence that is over from where it is.</summary>
+    void End(Sequence sequence, bool holdsPrefix = true)
     {
-        int index = list.FindIndex(other => other.Priority < sequence.Priority || (other.Priority == sequence.Priority && other.Arrival > sequence.Arrival));
-        list.Insert(index < 0 ? list.Count : index, sequence);
+        if (sequence.Status == SequenceStatus.Running)
+        {
+            Release(sequence, holdsPrefix);
+        }
+        else
+        {
+            _waiting.Remove(sequence);
+        }
+
+        sequence.Status = SequenceStatus.Ended;
+        _shares.Leave(sequence.Share!);
+    }
+
+    /// <summary>Takes a running sequence's slot back.</summary>
+    void Release(Sequence sequence, bool holdsPrefix)
+    {
+        _running.Remove(sequence);
+        _slots.Release(sequence.Slot, holdsPrefix ? sequence.Inputs[..sequence.Computed] : default, OwnerOf(sequence));
     }
 }

@@ -29,14 +29,17 @@ abstract class Sequence(SequenceId id, int priority, string client)
     /// <summary>Whether it can give its slot back and be computed again.</summary>
     internal virtual bool CanBePreempted => false;
 
-    /// <summary>Order of arrival; set by the scheduler.</summary>
+    /// <summary>How many sequences came before it; set by the scheduler.</summary>
     internal long Arrival { get; set; }
+
+    /// <summary>Where it stands; set by the scheduler.</summary>
+    internal SequenceStatus Status { get; set; }
 
     /// <summary>Told when the sequence has ended, however it does.</summary>
     internal Action<SequenceId> Ended { get; set; } = _ => { };
 
-    /// <summary>KV slot, −1 without one.</summary>
-    internal int Slot { get; set; } = -1;
+    /// <summary>Its KV slot while it is running.</summary>
+    internal int Slot { get; set; }
 
     /// <summary>Inputs whose keys and values the slot holds.</summary>
     internal int Computed { get; private set; }
