@@ -17,6 +17,15 @@ public sealed class ReplicaOptions : IValidatableObject
     [OneOf("cpu", "cuda", "auto")]
     public string Device { get; set; } = "cpu";
 
+    /// <summary>The value of <see cref="Runner"/> that asks for libtorch.</summary>
+    public const string ReferenceRunner = "libtorch";
+
+    /// <summary>
+    /// What computes: <c>auto</c>, this project's own kernels where they are made for the model and the device, else libtorch; or <c>libtorch</c>, the reference, everywhere. Default auto.
+    /// </summary>
+    [OneOf("auto", ReferenceRunner)]
+    public string Runner { get; set; } = "auto";
+
     /// <summary>
     /// Data type of the weights of models that name none of their own: <c>float32</c>, <c>bfloat16</c>, or <c>int8</c> (a scale for each output, and for each token going in; processors only).
     /// Default float32.
@@ -32,8 +41,8 @@ public sealed class ReplicaOptions : IValidatableObject
     public string? KvDType { get; set => field = value is null ? null : DataTypeNames.Find(value, Types) ?? value; }
 
     /// <summary>
-    /// KV slots of each replica, 1 … 4096. Absent: as many as the device can make use of, 64, and on processors 8 for each thread that computes, 8 … 64; at most what a quarter of its memory
-    /// holds.
+    /// KV slots of each replica, 1 … 4096. Absent: as many as the device can make use of, 256 on CUDA devices, and on processors 8 for each thread that computes, 8 … 64; at most what a
+    /// quarter of its memory holds. The CUDA runner takes fewer where the device has no more left.
     /// </summary>
     [Range(1, 4096)]
     public int? Slots { get; set; }

@@ -55,6 +55,20 @@ internal sealed class ServerProcess : IAsyncDisposable
             grpc: null);
     }
 
+    /// <summary>A silo with something in its environment.</summary>
+    public static Task<ServerProcess> StartSiloInAsync((string Name, string? Value)[] environment, params string[] arguments)
+    {
+        int[] ports = FreePorts(2);
+        string cluster = Guid.NewGuid().ToString("N");
+        return StartAsync(
+            "Silo",
+            ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--silo-port", Text(ports[0]), "--client-port", Text(ports[1]), "--cluster-id", cluster, .. arguments, .. Forgetful(arguments)],
+            ports[0],
+            cluster,
+            grpc: null,
+            environment);
+    }
+
     /// <summary>A silo of a user whose home folder is given, and holds its sessions.</summary>
     public static Task<ServerProcess> StartSiloInHomeAsync(string home, params string[] arguments)
     {

@@ -39,8 +39,8 @@ public sealed class DeviceBudgetTests
     {
         long free = 260 * MiB;
         var budget = new DeviceBudget("cpu", 100, () => (free, 1000 * MiB));
-        IDisposable first = budget.Promise(Need);
-        IDisposable second = budget.Promise(Need);
+        MemoryPromise first = budget.Promise(Need);
+        MemoryPromise second = budget.Promise(Need);
         IgptException refused = Assert.Throws<IgptException>(() => budget.Promise(Need));
         Assert.Contains("10 MiB left", refused.Message, StringComparison.Ordinal);
 
@@ -49,7 +49,26 @@ public sealed class DeviceBudgetTests
         first.Dispose();
         first.Dispose();
         second.Dispose();
-        using IDisposable third = budget.Promise(Need);
+        using MemoryPromise third = budget.Promise(Need);
         Assert.Equal(0, budget.Room(Need).Replicas);
+    }
+
+    [Fact]
+    public void Promise_EngineThatCanShrink_GetsTheSlotsThatThereIsRoomFor()
+    {
+        var budget = new DeviceBudget("cuda:0", 100, () => (135 * MiB, 1000 * MiB));
+        using (MemoryPromise whole = budget.Promise(Need with { Slots = 2 }, canShrink: true))
+        {
+            Assert.Equal(2, whole.Memory.Slots);
+        }
+
+        using (MemoryPromise less = budget.Promise(Need, canShrink: true))
+        {
+            Assert.Equal(3, less.Memory.Slots); // 85 MiB: 20 of weights, 16 of scratch, and three times 16
+        }
+
+        // Not even one fits.
+        IgptException refused = Assert.Throws<IgptException>(() => new DeviceBudget("cuda:0", 100, () => (100 * MiB, 1000 * MiB)).Promise(Need, canShrink: true));
+        Assert.Contains("52 MiB", refused.Message, StringComparison.Ordinal);
     }
 }

@@ -45,12 +45,18 @@ public sealed class DeviceBudget(string device, int mostEngines, Func<(long Free
 
     /// <summary>Promises memory to an engine that is about to allocate it.</summary>
     /// <param name="need">What it takes.</param>
+    /// <param name="canShrink">Whether it takes fewer slots, at least 1, where there is not so much.</param>
     /// <returns>The promise: disposed when the memory is allocated, or will not be.</returns>
     /// <exception cref="IgptException">Unsupported: there is not so much.</exception>
-    public IDisposable Promise(EngineMemory need)
+    public MemoryPromise Promise(EngineMemory need, bool canShrink = false)
     {
         lock (_lock)
         {
+            if (canShrink && need.Bytes > Left)
+            {
+                need = need with { Slots = (int)Math.Clamp(need.Slots - ((need.Bytes - Left + need.SlotBytes - 1) / need.SlotBytes), 1, need.Slots) };
+            }
+
             if (need.Bytes > Left)
             {
                 throw new IgptException(
@@ -59,7 +65,7 @@ public sealed class DeviceBudget(string device, int mostEngines, Func<(long Free
             }
 
             _promised += need.Bytes;
-            return new Kept(this, need.Bytes);
+            return new MemoryPromise(need, TakeBack);
         }
     }
 
@@ -72,17 +78,11 @@ public sealed class DeviceBudget(string device, int mostEngines, Func<(long Free
         }
     }
 
-    sealed class Kept(DeviceBudget budget, long bytes) : IDisposable
+    void TakeBack(long bytes)
     {
-        long _bytes = bytes;
-
-        public void Dispose()
+        lock (_lock)
         {
-            lock (budget._lock)
-            {
-                budget._promised -= _bytes;
-                _bytes = 0;
-            }
+            _promised -= bytes;
         }
     }
 }

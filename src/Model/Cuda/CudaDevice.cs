@@ -73,20 +73,10 @@ internal sealed unsafe class CudaDevice : ICudaDevice
     /// <exception cref="CudaException">The device is there and cannot be used.</exception>
     public static bool TryOpen(int ordinal, out CudaDevice? device, out string reason)
     {
-        (device, reason) = (null, "");
-        try
-        {
-            int result = cuInit(0);
-            int count = 0;
-            if (result == 0)
-                Check(cuDeviceGetCount(out count), nameof(cuDeviceGetCount));
-            reason = result != 0 ? $"cuInit failed: {Describe(result)}" : ordinal >= count ? $"the driver offers {count} device(s); asked for number {ordinal}" : "";
-        }
-        catch (DllNotFoundException)
-        {
-            reason = "there is no CUDA driver: libcuda.so.1 is not found";
-        }
-
+        device = null;
+        int count = CudaDevices.Count(out reason);
+        if (reason.Length == 0 && ordinal >= count)
+            reason = $"the driver offers {count} device(s); asked for number {ordinal}";
         if (reason.Length > 0)
             return false;
         Check(cuDeviceGet(out int handle, ordinal), nameof(cuDeviceGet));
@@ -161,6 +151,7 @@ internal sealed unsafe class CudaDevice : ICudaDevice
     {
         _modules.ForEach(module => module.Dispose());
         Stream.Dispose();
+        _ = cuCtxSetCurrent(0);
         _ = cuDevicePrimaryCtxRelease_v2(_device);
     }
 

@@ -1,6 +1,7 @@
 using System.Numerics;
 using IgptCluster.Engine.Runner;
 using IgptCluster.Model.Checkpoints;
+using IgptCluster.Model.Torch;
 using static TorchSharp.torch;
 
 namespace IgptCluster.Model.Cuda;
@@ -10,12 +11,13 @@ namespace IgptCluster.Model.Cuda;
 /// long their sequences are; steps that only decode are graphs. A token's result depends on its own sequence alone: not on others of the step, nor on how its
 /// prefix was cut into chunks, to the last bit. Created, called and disposed on one thread.
 /// </summary>
-internal sealed class CudaModelRunner : IModelRunner
+public sealed class CudaModelRunner : IModelRunner
 {
     /// <summary>Numbers that a head may have.</summary>
     internal const int MostHeadSize = 256;
 
-    const long Reserve = 2L << 30; // of the device's memory: for a step's rows, and what the driver takes
+    const long MostReserve = 2L << 30; // of the device's memory: for a step's rows, and what the driver takes
+    const int ReserveShare = 20;
 
     readonly ICudaDevice _device;
     readonly bool _ownsDevice;
@@ -63,16 +65,37 @@ internal sealed class CudaModelRunner : IModelRunner
     /// <inheritdoc/>
     public int SlotCount => _slots.Count;
 
+    /// <summary>Whether the kernels are made for a model.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="weights">Data type of the weights.</param>
+    /// <param name="cache">Data type of keys and values.</param>
+    /// <param name="reason">Why they are not; empty where they are.</param>
+    public static bool Fits(ImageGptConfig config, ScalarType weights, ScalarType cache, out string reason)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        reason = weights is not (ScalarType.Float32 or ScalarType.BFloat16) || cache != weights ? $"they have float32 and bfloat16, and keys and values as the weights; given {weights} and {cache}"
+            : config.HeadSize > MostHeadSize ? $"they have heads of at most {MostHeadSize} numbers; this model's have {config.HeadSize}"
+            : !CudaForward.Knows(config.ActivationFunction) ? $"they have no activation_function '{config.ActivationFunction}'" : "";
+        return reason.Length == 0;
+    }
+
+    /// <summary>Memory of one KV slot in bytes.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="dtype">Float32 or BFloat16.</param>
+    public static long SlotBytes(ImageGptConfig config, ScalarType dtype) => new CudaLayout(config, TorchModelRunner.ShapeOf(config, ImageGptArchitecture.Model), dtype).SlotBytes;
+
     /// <summary>Opens a device, compiles the kernels for it, and loads a model.</summary>
     /// <param name="ordinal">The device, from 0.</param>
     /// <param name="checkpoint">The model; read here, and not needed any more then.</param>
     /// <param name="dtype">Float32 or BFloat16.</param>
     /// <param name="slots">KV slots; fewer where the device's memory holds no more, at least 1.</param>
+    /// <param name="progress">Told the share of the weights that is there, 0 … 1.</param>
     /// <exception cref="InvalidOperationException">There is no such device: says why.</exception>
-    /// <exception cref="CudaException">The device cannot be used, or its memory holds not even the weights and one slot.</exception>
+    /// <exception cref="NotSupportedException">The kernels are not made for the model: see <see cref="Fits"/>.</exception>
     /// <exception cref="CheckpointException">A weight is not finite, or its file cannot be read.</exception>
-    internal static CudaModelRunner Open(int ordinal, Checkpoint checkpoint, ScalarType dtype, int slots)
+    public static CudaModelRunner Open(int ordinal, Checkpoint checkpoint, ScalarType dtype, int slots, IProgress<double>? progress = null)
     {
+        ArgumentNullException.ThrowIfNull(checkpoint);
         if (!CudaDevice.TryOpen(ordinal, out CudaDevice? device, out string reason))
             throw new InvalidOperationException($"our CUDA kernels need a CUDA device; {reason}");
         CudaNetwork? network = null;
@@ -80,8 +103,9 @@ internal sealed class CudaModelRunner : IModelRunner
         {
             foreach (string ptx in CudaKernels.Ptx)
                 device!.Load(ptx);
-            network = new CudaNetwork(device!, checkpoint.Config, checkpoint.Architecture, dtype, checkpoint);
-            long fitting = ((device!.Memory.Free - Reserve) / network.Layout.SlotBytes) - 1;
+            network = new CudaNetwork(device!, checkpoint.Config, checkpoint.Architecture, dtype, checkpoint, progress);
+            (long free, long total) = device!.Memory;
+            long fitting = ((free - Math.Min(MostReserve, total / ReserveShare)) / network.Layout.SlotBytes) - 1;
             return new CudaModelRunner(device, network, (int)Math.Clamp(fitting, 1, slots), ownsDevice: true);
         }
         catch

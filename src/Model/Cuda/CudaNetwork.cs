@@ -17,15 +17,14 @@ internal sealed class CudaNetwork : IDisposable
     /// <param name="architecture">Its head.</param>
     /// <param name="dtype">Float32 or BFloat16.</param>
     /// <param name="weights">The weights; read here, and not needed any more then.</param>
+    /// <param name="progress">Told the share of the weights that is there, 0 … 1.</param>
     /// <exception cref="NotSupportedException">The data type or a head's size is not what the kernels are made for: says which.</exception>
     /// <exception cref="CheckpointException">A weight is not finite, or its file cannot be read.</exception>
     /// <exception cref="CudaException">The device's memory does not hold them.</exception>
-    internal CudaNetwork(ICudaDevice device, ImageGptConfig config, ImageGptArchitecture architecture, ScalarType dtype, IWeightSource weights)
+    internal CudaNetwork(ICudaDevice device, ImageGptConfig config, ImageGptArchitecture architecture, ScalarType dtype, IWeightSource weights, IProgress<double>? progress = null)
     {
-        if (dtype is not (ScalarType.Float32 or ScalarType.BFloat16))
-            throw new NotSupportedException($"our CUDA kernels have float32 and bfloat16; given {dtype}");
-        if (config.HeadSize > CudaModelRunner.MostHeadSize)
-            throw new NotSupportedException($"our CUDA kernels have heads of at most {CudaModelRunner.MostHeadSize} numbers; this model's have {config.HeadSize}");
+        if (!CudaModelRunner.Fits(config, dtype, dtype, out string reason))
+            throw new NotSupportedException($"our CUDA kernels are not made for this model: {reason}");
         (_device, _source) = (device, weights);
         Layout = new CudaLayout(config, TorchModelRunner.ShapeOf(config, architecture), dtype);
         try
@@ -33,12 +32,17 @@ internal sealed class CudaNetwork : IDisposable
             TokenEmbedding = Table("wte.weight", config.VocabSize);
             PositionEmbedding = Table("wpe.weight", config.PositionCount);
             FinalNorm = Vector("ln_f.weight");
-            Blocks = [.. Enumerable.Range(0, config.LayerCount).Select(layer => AddBlock($"h.{layer}."))];
+            Blocks = [.. Enumerable.Range(0, config.LayerCount).Select(layer =>
+            {
+                progress?.Report(layer / (double)config.LayerCount);
+                return AddBlock($"h.{layer}.");
+            })];
             string head = config.TieWordEmbeddings ? "wte.weight" : WeightLayout.LanguageHead;
             int stored = config.TieWordEmbeddings ? config.VocabSize : config.VocabSize - 1;
             Head = architecture != ImageGptArchitecture.CausalImageModeling ? null
                 : Own(new CudaMatrix(device, new CudaLinear(head, null, config.EmbeddingSize, stored, false, Same(config.EmbeddingSize), Same(Layout.Shape.LogitCount)), Layout.IsWide, weights));
             weights.RequireUnchanged();
+            progress?.Report(1);
         }
         catch
         {

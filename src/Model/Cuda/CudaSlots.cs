@@ -16,14 +16,14 @@ internal sealed class CudaSlots : IDisposable
     /// <summary>Allocates them; what they hold is undefined.</summary>
     /// <param name="device">The device, which must outlive them.</param>
     /// <param name="layout">The model's sizes.</param>
-    /// <param name="count">Slots, at least 1.</param>
-    /// <exception cref="CudaException">The device's memory does not hold them.</exception>
-    internal CudaSlots(ICudaDevice device, CudaLayout layout, int count)
+    /// <param name="most">Slots wanted, at least 1; fewer where the device's memory holds no more.</param>
+    /// <exception cref="CudaException">It holds not even one.</exception>
+    internal CudaSlots(ICudaDevice device, CudaLayout layout, int most)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        (_device, _layout, Count) = (device, layout, count);
+        ArgumentOutOfRangeException.ThrowIfLessThan(most, 1);
+        (_device, _layout) = (device, layout);
         _copy = device.Kernel("copy_prefix");
-        _memory = new CudaMemory(device, (count + 1) * layout.SlotBytes);
+        (_memory, Count) = Allocate(most);
     }
 
     /// <summary>Slots that sequences may have.</summary>
@@ -52,6 +52,22 @@ internal sealed class CudaSlots : IDisposable
             (uint)parts,
             (ulong)_layout.PartBytes / sizeof(uint),
             (ulong)words);
+    }
+
+    // What is free says too much: others allocate meanwhile, and memory is in pieces.
+    (CudaMemory Memory, int Count) Allocate(int count)
+    {
+        while (true)
+        {
+            try
+            {
+                return (new CudaMemory(_device, (count + 1) * _layout.SlotBytes), count);
+            }
+            catch (CudaException failure) when (failure.IsOutOfMemory && count > 1)
+            {
+                count -= Math.Max(1, count / 8);
+            }
+        }
     }
 
     /// <inheritdoc/>

@@ -5,7 +5,6 @@ using IgptCluster.Imaging;
 using IgptCluster.Imaging.Processing;
 using IgptCluster.Model;
 using IgptCluster.Model.Checkpoints;
-using static TorchSharp.torch;
 
 namespace IgptCluster.Silo.Replicas;
 
@@ -100,9 +99,9 @@ internal static class CheckpointLoader
     /// <summary>ImageGPTForImageClassification's own head: its score matrix on the mean of the last hidden state.</summary>
     static LinearHead Head(Checkpoint checkpoint)
     {
-        using Tensor weight = checkpoint.Load(WeightLayout.ClassifierHead, ScalarType.Float32);
-        return new LinearHead(
-            new HeadDescription(ClassifierHead, checkpoint.Config.LayerCount, [.. checkpoint.Config.Labels]), weight.data<float>().ToArray(), bias: []);
+        float[] weight = new float[checkpoint.Config.Labels.Count * checkpoint.Config.EmbeddingSize];
+        checkpoint.Read(WeightLayout.ClassifierHead, 0, weight);
+        return new LinearHead(new HeadDescription(ClassifierHead, checkpoint.Config.LayerCount, [.. checkpoint.Config.Labels]), weight, bias: []);
     }
 
     static void CheckProcessor(Checkpoint checkpoint)

@@ -7,8 +7,7 @@ using IgptCluster.Grains.Replicas;
 using IgptCluster.Hosting;
 using IgptCluster.Model;
 using IgptCluster.Model.Checkpoints;
-using IgptCluster.Model.Torch;
-using static TorchSharp.torch;
+using IgptCluster.Model.Cuda;
 
 namespace IgptCluster.Silo.Replicas;
 
@@ -16,6 +15,7 @@ namespace IgptCluster.Silo.Replicas;
 internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdvertisement advertisement, TimeProvider time, ILoggerFactory loggers) : IReplicaHost
 {
     const int MostSlots = 64;
+    const int MostCudaSlots = 256; // the largest step that is one graph
     const int SlotsPerThread = 8;
     const int MemoryShare = 4; // KV slots of one replica take a quarter of it at most
 
@@ -33,11 +33,10 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
             return ["cpu"];
         }
 
-        LibTorch.Prepare();
-        int count = cuda.is_available() ? cuda.device_count() : 0;
+        int count = CudaDevices.Count(out string reason);
         if (count == 0 && options.Device == "cuda")
         {
-            throw new InvalidOperationException($"--device cuda needs a CUDA device and a CUDA libtorch; there is {LibTorch.Describe()}. Set IGPT_LIBTORCH to a CUDA PyTorch's lib folder, or use --device cpu");
+            throw new InvalidOperationException($"--device cuda needs a CUDA device and its driver: {reason}. Pass the device into the container (NVIDIA container toolkit), or use --device cpu");
         }
 
         return count == 0 ? ["cpu"] : [.. Enumerable.Range(0, count).Select(i => $"cuda:{i}")];
@@ -84,7 +83,7 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
     {
         Check(options, served, [.. _devices.Select(device => device.Device)]);
         using Checkpoint checkpoint = CheckpointLoader.Open(served.Path);
-        SiloRoom[] rooms = [.. _devices.Select(device => device.Room(MemoryOf(checkpoint, RunnerChoice.For(checkpoint.Config, device.Device, options.TypesOf(served)), device.Device)))];
+        SiloRoom[] rooms = [.. _devices.Select(device => device.Room(MemoryOf(checkpoint, RunnerChoice.For(checkpoint.Config, device.Device, options, served), device.Device)))];
         return new SiloRoom(rooms.Sum(room => room.Replicas), string.Join(", ", rooms.Select(room => room.Explanation).Distinct()));
     }
 
@@ -102,7 +101,7 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         using Checkpoint checkpoint = CheckpointLoader.Open(served.Path);
         foreach (string device in devices)
         {
-            _ = RunnerChoice.For(checkpoint.Config, device, options.TypesOf(served));
+            _ = RunnerChoice.For(checkpoint.Config, device, options, served);
         }
     }
 
@@ -127,12 +126,12 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
     IModelRunner Load(ServedCheckpoint served, string version, DeviceBudget budget, TaskCompletionSource<LoadedModel> loaded, LoadProgress progress)
     {
         long started = time.GetTimestamp();
-        LibTorch.Prepare();
         using Checkpoint checkpoint = CheckpointLoader.Open(served.Path);
-        RunnerChoice choice = RunnerChoice.For(checkpoint.Config, budget.Device, options.TypesOf(served));
-        EngineMemory memory = MemoryOf(checkpoint, choice, budget.Device);
-        using IDisposable promise = budget.Promise(memory);
-        IModelRunner runner = choice.Create(checkpoint, memory.Slots, (options.Threads, options.PinThreads), progress);
+        RunnerChoice choice = RunnerChoice.For(checkpoint.Config, budget.Device, options, served);
+        EngineMemory wanted = MemoryOf(checkpoint, choice, budget.Device);
+        using MemoryPromise promise = budget.Promise(wanted, choice.CanShrink);
+        LogChosen(served.ServedName, budget.Device, choice.Name, choice.Reason);
+        IModelRunner runner = choice.Create(checkpoint, promise.Memory.Slots, (options.Threads, options.PinThreads), progress);
         try
         {
             // Weights that have been read are hashed.
@@ -144,7 +143,12 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
             throw;
         }
 
-        LogLoaded(served.ServedName, budget.Device, time.GetElapsedTime(started).TotalSeconds, choice.Name, memory.Slots, choice.SlotBytes >> 10);
+        LogLoaded(served.ServedName, budget.Device, time.GetElapsedTime(started).TotalSeconds, choice.Name, runner.SlotCount, choice.SlotBytes >> 10);
+        if (runner.SlotCount < wanted.Slots)
+        {
+            LogShrunk(served.ServedName, budget.Device, runner.SlotCount, wanted.Slots);
+        }
+
         return runner;
     }
 
@@ -160,7 +164,7 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
     int SlotsFor(long slotBytes, string device)
     {
         int threads = options.Threads ?? Environment.ProcessorCount;
-        int used = device == "cpu" ? Math.Clamp(SlotsPerThread * threads, SlotsPerThread, MostSlots) : MostSlots;
+        int used = device == "cpu" ? Math.Clamp(SlotsPerThread * threads, SlotsPerThread, MostSlots) : MostCudaSlots;
         return (int)Math.Clamp(DeviceMemory.Of(device).Total / MemoryShare / slotBytes, 1, used);
     }
 
@@ -201,6 +205,12 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
 
     [LoggerMessage(3001, LogLevel.Information, "Model {Model} loaded on {Device} in {Seconds:0.0} s for the {Runner} runner: {Slots} KV slots of {SlotKiB} KiB")]
     partial void LogLoaded(string model, string device, double seconds, string runner, int slots, long slotKiB);
+
+    [LoggerMessage(3003, LogLevel.Information, "Model {Model} runs on {Device} by the {Runner} runner: {Reason}")]
+    partial void LogChosen(string model, string device, string runner, string reason);
+
+    [LoggerMessage(3004, LogLevel.Warning, "Model {Model} on {Device} has {Slots} KV slots, not {Wanted}: the device's memory holds no more")]
+    partial void LogShrunk(string model, string device, int slots, int wanted);
 
     [LoggerMessage(3002, LogLevel.Error, "A replica on {Device} could not load its weights")]
     partial void LogFailed(Exception failure, string device);

@@ -166,8 +166,15 @@ bool is_device_memory(const void *address, u64 bytes) {
 
 template <class... A> void run(void (*kernel)(A...), const u64 *values) { shim::call(kernel, values, std::make_integer_sequence<u64, sizeof...(A)>{}); }
 
-#define ENTRY(name) {#name, [](const u64 *values) { run(&name, values); }}
-static const std::map<std::string, void (*)(const u64 *)> kernels = {
+template <class... A> constexpr u32 parameters_of(void (*)(A...)) { return sizeof...(A); }
+
+struct Kernel {
+  void (*run)(const u64 *);
+  u32 parameters;
+};
+
+#define ENTRY(name) {#name, {[](const u64 *values) { run(&name, values); }, parameters_of(&name)}}
+static const std::map<std::string, Kernel> kernels = {
     ENTRY(embed_f32),        ENTRY(embed_bf16),       ENTRY(norm_f32),         ENTRY(norm_bf16),     ENTRY(pool),          ENTRY(likelihood),
     ENTRY(keep_f32),         ENTRY(keep_bf16),        ENTRY(copy_prefix),      ENTRY(attend_f32),    ENTRY(attend_bf16_2), ENTRY(attend_bf16_3), ENTRY(attend_bf16_4), ENTRY(attend_bf16_8),   ENTRY(merge_f32),
     ENTRY(merge_bf16),       ENTRY(product_bf16_1x2), ENTRY(product_bf16_2x4), ENTRY(product_bf16_4x4), ENTRY(product_f32_1), ENTRY(product_f32_8),
@@ -203,7 +210,7 @@ const char *shim_launch(const char *name, u32 x, u32 y, u32 z, u32 threads, cons
     return "there is no such kernel";
   if (x == 0 || y == 0 || z == 0 || x > 0x7fffffff || y > 65535 || z > 65535 || threads == 0 || threads > shim::most_threads)
     return "a grid has 1 to 2^31 - 1, 65,535 and 65,535 blocks of 1 to 1,024 threads";
-  shim::work = kernel->second;
+  shim::work = kernel->second.run;
   shim::arguments = values;
   shim::threads = threads;
   shim::counts[0] = x, shim::counts[1] = y, shim::counts[2] = z;
