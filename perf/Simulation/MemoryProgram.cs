@@ -1,4 +1,3 @@
-using IgptCluster.Contracts;
 using IgptCluster.Simulation.Cluster;
 using IgptCluster.Simulation.Load;
 using IgptCluster.Simulation.Reports;
@@ -63,7 +62,7 @@ internal static class MemoryProgram
             }
 
             SessionDescription parked = await session.PauseAsync();
-            Interlocked.Add(ref made, parked.State == SessionState.Paused ? parked.Position - spec.Prompt.Length : throw new InvalidOperationException($"a session is {parked.State}, not paused"));
+            Interlocked.Add(ref made, parked.State == SessionStatus.Paused ? parked.Position - spec.Prompt.Length : throw new InvalidOperationException($"a session is {parked.State}, not paused"));
         });
         return made;
     }

@@ -48,6 +48,25 @@ public sealed record GenerationSpec
     [Id(10)]
     public string Client { get; init; } = "";
 
+    /// <summary>How the generation ends once it has reached <see cref="EndPosition"/>.</summary>
+    public SessionEnd EndReached => EndPosition == Width * Height ? SessionEnd.Completed : SessionEnd.Length;
+
+    /// <summary>Checks from where the generation is to be read.</summary>
+    /// <param name="fromPosition">Raster position of the first token wanted.</param>
+    /// <exception cref="IgptException">InvalidArgument, of the field <c>from_position</c>.</exception>
+    public void RequireReadableFrom(long fromPosition)
+    {
+        if (fromPosition < Prompt.Length || fromPosition > EndPosition)
+        {
+            throw new IgptException(
+                IgptErrorCode.InvalidArgument,
+                $"from_position: must lie between the prompt's end, {Prompt.Length}, and the generation's, {EndPosition}; given {fromPosition}")
+            {
+                Field = "from_position",
+            };
+        }
+    }
+
     /// <summary>Whether another spec asks for the same, whoever asks.</summary>
     /// <param name="other">The other.</param>
     public bool IsSameAs(GenerationSpec other) =>

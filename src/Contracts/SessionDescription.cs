@@ -14,7 +14,7 @@ public sealed record SessionDescription
 
     /// <summary>Where it stands.</summary>
     [Id(2)]
-    public required SessionState State { get; init; }
+    public required SessionStatus State { get; init; }
 
     /// <summary>How it ended; null while it has not.</summary>
     [Id(3)]

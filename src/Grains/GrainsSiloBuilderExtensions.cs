@@ -1,6 +1,7 @@
 using IgptCluster.Grains.Placement;
 using IgptCluster.Grains.Replicas;
 using IgptCluster.Grains.Sessions;
+using IgptCluster.Grains.Sessions.Storage;
 using IgptCluster.Grains.Silos;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

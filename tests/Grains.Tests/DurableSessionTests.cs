@@ -1,5 +1,5 @@
 using IgptCluster.Contracts;
-using IgptCluster.Grains.Sessions;
+using IgptCluster.Grains.Sessions.State;
 using IgptCluster.Tests.Shared;
 using Orleans.Core.Internal;
 using static IgptCluster.Grains.Tests.SessionCalls;
@@ -143,14 +143,14 @@ public sealed class DurableSessionTests
         gate.Release(1000);
         await LoseAsync(session);
         SessionDescription restored = await session.GetAsync();
-        Assert.Equal((SessionState.Paused, Prompt.Length + 5), (restored.State, restored.Position));
+        Assert.Equal((SessionStatus.Paused, Prompt.Length + 5), (restored.State, restored.Position));
         Assert.Equal(Undisturbed, (await ReadAsync(session, Prompt.Length)).Tokens);
     }
 
     [Theory]
-    [InlineData(true, SessionState.Paused)]
-    [InlineData(false, SessionState.Finished)]
-    public async Task PauseOrCancelAsync_FirstCallOfAnActivation_HoldsAlthoughItWasGoingOn(bool isPause, SessionState held)
+    [InlineData(true, SessionStatus.Paused)]
+    [InlineData(false, SessionStatus.Finished)]
+    public async Task PauseOrCancelAsync_FirstCallOfAnActivation_HoldsAlthoughItWasGoingOn(bool isPause, SessionStatus held)
     {
         int asked = 0;
         var model = new FakeModel { Storage = _storage };

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using IgptCluster.Contracts;
-using IgptCluster.Grains.Sessions;
+using IgptCluster.Grains.Sessions.State;
 using Orleans.Storage;
 
 namespace IgptCluster.Grains.Tests;

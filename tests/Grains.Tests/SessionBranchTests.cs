@@ -1,7 +1,10 @@
 using IgptCluster.Contracts;
 using IgptCluster.Grains.Sessions;
+using IgptCluster.Grains.Sessions.State;
+using IgptCluster.Grains.Sessions.Storage;
 using IgptCluster.Tests.Shared;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Orleans.Core.Internal;
 using static IgptCluster.Grains.Tests.SessionCalls;
 
@@ -144,15 +147,59 @@ public sealed class SessionBranchTests : IDisposable
         await using TestCluster cluster = await StartClusterAsync();
         ISessionGrain session = await StartAsync(cluster, Lasting);
         await MakeAsync(session, 5);
-        Assert.Equal(SessionState.Paused, (await session.PauseAsync("p1")).State);
-        Assert.NotEqual(SessionState.Paused, (await session.ResumeAsync("r1")).State);
-        Assert.NotEqual(SessionState.Paused, (await session.PauseAsync("p1")).State);
+        Assert.Equal(SessionStatus.Paused, (await session.PauseAsync("p1")).State);
+        Assert.NotEqual(SessionStatus.Paused, (await session.ResumeAsync("r1")).State);
+        Assert.NotEqual(SessionStatus.Paused, (await session.PauseAsync("p1")).State);
         await session.PauseAsync("p2");
-        Assert.Equal(SessionState.Paused, (await session.ResumeAsync("r1")).State);
+        Assert.Equal(SessionStatus.Paused, (await session.ResumeAsync("r1")).State);
         await session.ResumeAsync("r2");
         _steps.Release(1000);
         Assert.Equal(Undisturbed, (await ReadAsync(session, Prompt.Length)).Tokens);
         Assert.Equal(SessionEnd.Completed, (await session.CancelAsync("c1")).Result!.End);
+    }
+
+    [Fact]
+    public async Task PauseAsync_WhileARewindIsBeingStored_StaysPaused()
+    {
+        var underway = new TaskCompletionSource();
+        var finish = new TaskCompletionSource();
+        _storage.BeforeWrite = record =>
+        {
+            underway.TrySetResult();
+            return record.Rewinds > 0 ? finish.Task : Task.CompletedTask;
+        };
+        await using TestCluster cluster = await StartClusterAsync();
+        ISessionGrain session = await StartAsync(cluster, Lasting);
+        await MakeAsync(session, 5);
+        underway = new TaskCompletionSource();
+        Task rewinding = session.RewindAsync(new SessionBranch { Position = Prompt.Length });
+        await underway.Task.WaitAsync(Cancelled);
+        Task<SessionDescription> pausing = session.PauseAsync();
+        await session.GetAsync();
+        finish.SetResult();
+        await rewinding;
+        Assert.Equal(SessionStatus.Paused, (await pausing).State);
+        _steps.Release(1000);
+        await TestCluster.UntilAsync("the slot is free", async () => (await cluster.StatusAsync(new ReplicaId("toy", 0))) is { SlotsUsed: 0, Waiting: 0 });
+        Assert.Equal((SessionStatus.Paused, Prompt.Length), ((await session.GetAsync()).State, (await session.GetAsync()).Position));
+    }
+
+    [Fact]
+    public async Task ResumeAsync_RefusedAndTriedAgainAsTheSameOperation_GoesOn()
+    {
+        bool isRefused = true;
+        var model = new FakeModel { Storage = _storage, BeforeStep = _ => _steps.Wait(Cancelled) };
+        await using TestCluster cluster = await TestCluster.StartAsync(model);
+        ISessionGrain session = await StartAsync(cluster, Lasting);
+        await MakeAsync(session, 5);
+        await session.PauseAsync();
+        model.BeforeSessionCall = call => isRefused && call.TargetContext.GrainInstance is IModelGrain ? throw new IgptException(IgptErrorCode.NoReplica, "none today") : Task.CompletedTask;
+        await Assert.ThrowsAsync<IgptException>(() => session.ResumeAsync("r1"));
+        Assert.Equal(SessionStatus.Paused, (await session.GetAsync()).State);
+        isRefused = false;
+        Assert.NotEqual(SessionStatus.Paused, (await session.ResumeAsync("r1")).State);
+        _steps.Release(1000);
+        Assert.Equal(Undisturbed, (await ReadAsync(session, Prompt.Length)).Tokens);
     }
 
     [Fact]
@@ -263,10 +310,10 @@ public sealed class SessionBranchTests : IDisposable
         await StartAsync(cluster, Lasting);
         GrainId stored = cluster.Grains.GetGrain<ISessionGrain>("stored").GetGrainId();
         _storage.Put(stored, new SessionRecord { Spec = Lasting, IsPaused = true, Tokens = SessionRecord.Pack(Undisturbed.AsSpan(0, 5)), Created = DateTimeOffset.UtcNow.AddHours(-1) });
-        var catalog = new SessionCatalog(cluster.Grains, cluster.Silos.Silos[0].ServiceProvider);
+        var catalog = new SessionCatalog(cluster.Grains, cluster.Silos.Silos[0].ServiceProvider, Options.Create(new SessionOptions()));
         IReadOnlyList<SessionDescription> all = await catalog.ListAsync(_ => true, 10, Cancelled);
         Assert.Equal(["stored", "first"], all.Select(session => session.Id.Value));
-        Assert.Equal((SessionState.Paused, Prompt.Length + 5), (all[0].State, all[0].Position));
+        Assert.Equal((SessionStatus.Paused, Prompt.Length + 5), (all[0].State, all[0].Position));
         Assert.Equal("first", Assert.Single(await catalog.ListAsync(_ => true, 1, Cancelled)).Id.Value);
         Assert.DoesNotContain(stored, await cluster.Grains.GetGrain<IManagementGrain>(0).GetActiveGrains(stored.Type, Cancelled));
         _steps.Release(1000);

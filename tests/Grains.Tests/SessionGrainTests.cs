@@ -17,7 +17,7 @@ public sealed class SessionGrainTests
         (int[] tokens, SessionResult? result) = await ReadAsync(session, Prompt.Length);
         Assert.Equal(FakeModelRunner.GreedyAfter(FakeModelRunner.SmallShape, Prompt, 61), tokens);
         Assert.Equal(SessionEnd.Completed, result!.End);
-        Assert.Equal(SessionState.Finished, (await session.GetAsync()).State);
+        Assert.Equal(SessionStatus.Finished, (await session.GetAsync()).State);
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public sealed class SessionGrainTests
         await using TestCluster cluster = await TestCluster.StartAsync(model);
         ISessionGrain session = await StartAsync(cluster, Spec with { TimeToLive = TimeSpan.FromMinutes(5) });
         await TestCluster.UntilAsync("five tokens", async () => (await session.GetAsync()).Position == Prompt.Length + 5);
-        Assert.Equal(SessionState.Paused, (await session.PauseAsync()).State);
+        Assert.Equal(SessionStatus.Paused, (await session.PauseAsync()).State);
         gate.Release(1000);
         await TestCluster.UntilAsync("the slot is free", async () => (await cluster.StatusAsync(new ReplicaId("toy", 0))).SlotsUsed == 0);
         (int[] tokens, SessionResult? result) = await ReadAsync(session, Prompt.Length);
@@ -201,7 +201,7 @@ public sealed class SessionGrainTests
         queueing.Open();
         await starting;
         await NothingRunsAsync(cluster, gate);
-        Assert.Equal(SessionState.Finished, (await session.GetAsync()).State);
+        Assert.Equal(SessionStatus.Finished, (await session.GetAsync()).State);
         Assert.Equal(SessionEnd.Cancelled, (await ReadAsync(session, Prompt.Length)).Result!.End);
     }
 
@@ -221,7 +221,7 @@ public sealed class SessionGrainTests
         await session.PauseAsync();
         queueing.Open();
         await NothingRunsAsync(cluster, gate);
-        Assert.Equal(SessionState.Paused, (await session.GetAsync()).State);
+        Assert.Equal(SessionStatus.Paused, (await session.GetAsync()).State);
         await session.CancelAsync();
         Assert.Equal(SessionEnd.Cancelled, (await reading).Result!.End);
     }
@@ -251,7 +251,7 @@ public sealed class SessionGrainTests
         Task<(int[] Tokens, SessionResult? Result)>[] readings = [ReadAsync(session, Prompt.Length), ReadAsync(session, Prompt.Length)];
         await asking.WaitAsync(Cancelled);
         await TestCluster.UntilAsync("both have attached", () => Task.FromResult(Volatile.Read(ref viewers) == 2));
-        Assert.Equal(SessionState.Paused, (await session.GetAsync()).State);
+        Assert.Equal(SessionStatus.Paused, (await session.GetAsync()).State);
         answer.Release(2);
         foreach (Task<(int[] Tokens, SessionResult? Result)> reading in readings)
         {
@@ -295,9 +295,9 @@ public sealed class SessionGrainTests
     }
 
     [Theory]
-    [InlineData(false, SessionState.Finished)]
-    [InlineData(true, SessionState.Paused)]
-    public async Task AbandonAsync_AnotherViewerWatches_ActsOnlyOnceThatHasLeft(bool hasTimeToLive, SessionState left)
+    [InlineData(false, SessionStatus.Finished)]
+    [InlineData(true, SessionStatus.Paused)]
+    public async Task AbandonAsync_AnotherViewerWatches_ActsOnlyOnceThatHasLeft(bool hasTimeToLive, SessionStatus left)
     {
         using var gate = new SemaphoreSlim(2);
         FakeModel model = Endless(gate);
@@ -308,7 +308,7 @@ public sealed class SessionGrainTests
         Assert.True(await creator.MoveNextAsync() && await other.MoveNextAsync());
         await creator.DisposeAsync();
         await session.AbandonAsync(pause: true);
-        Assert.Equal(SessionState.Running, (await session.GetAsync()).State);
+        Assert.Equal(SessionStatus.Running, (await session.GetAsync()).State);
         await other.DisposeAsync();
         await session.AbandonAsync(pause: true);
         Assert.Equal(left, (await session.GetAsync()).State);

@@ -1,7 +1,3 @@
-using Google.Protobuf.WellKnownTypes;
-using IgptCluster.Contracts;
-using IgptCluster.Protocol.V1;
-
 namespace IgptCluster.Gateway.Messages;
 
 /// <summary>Sessions as the protocol spells them.</summary>
@@ -15,10 +11,10 @@ internal static class SessionMessages
         Model = session.Spec.Model,
         State = session.State switch
         {
-            Contracts.SessionState.Queued => Protocol.V1.SessionState.Queued,
-            Contracts.SessionState.Running => Protocol.V1.SessionState.Running,
-            Contracts.SessionState.Paused => Protocol.V1.SessionState.Paused,
-            Contracts.SessionState.Finished => Protocol.V1.SessionState.Finished,
+            Contracts.SessionStatus.Queued => Protocol.V1.SessionState.Queued,
+            Contracts.SessionStatus.Running => Protocol.V1.SessionState.Running,
+            Contracts.SessionStatus.Paused => Protocol.V1.SessionState.Paused,
+            Contracts.SessionStatus.Finished => Protocol.V1.SessionState.Finished,
             _ => Protocol.V1.SessionState.Unspecified,
         },
         Reason = session.Result is { } result ? ToReason(result.End) : FinishReason.Unspecified,

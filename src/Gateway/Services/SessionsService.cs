@@ -1,12 +1,8 @@
-using Google.Protobuf.WellKnownTypes;
-using Grpc.Core;
-using IgptCluster.Contracts;
 using IgptCluster.Gateway.Errors;
 using IgptCluster.Gateway.Generations;
 using IgptCluster.Gateway.Messages;
 using IgptCluster.Gateway.Models;
-using IgptCluster.Grains.Sessions;
-using IgptCluster.Protocol.V1;
+using IgptCluster.Grains.Sessions.Storage;
 using SessionState = IgptCluster.Protocol.V1.SessionState;
 
 namespace IgptCluster.Gateway.Services;
@@ -41,13 +37,10 @@ internal sealed class SessionsService(IGrainFactory grains, ModelDirectory model
         }
 
         GenerationSpec spec = session.Spec;
-        int from = request.FromPosition == 0 ? spec.Prompt.Length : (int)Math.Min(request.FromPosition, int.MaxValue);
-        Require.That(
-            from >= spec.Prompt.Length && from <= spec.EndPosition,
-            "from_position",
-            $"must lie between the prompt's end, {spec.Prompt.Length}, and the generation's, {spec.EndPosition}; given {request.FromPosition}");
+        long from = request.FromPosition == 0 ? spec.Prompt.Length : request.FromPosition;
+        spec.RequireReadableFrom(from);
         ServedModel model = await models.GetAsync(spec.Model);
-        var events = new SessionEvents(model, session.Id, spec, stream, from);
+        var events = new SessionEvents(model, session.Id, spec, stream, (int)from);
         await relay.RunAsync([new RelayedSession(session.Id, events, session.Rewinds)], responseStream, context.CancellationToken);
     }
 

@@ -345,7 +345,7 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
     static SessionResult Result(GenerationSpec spec, GenerationResult result) => new(
         result.Reason switch
         {
-            FinishReason.Length => spec.EndPosition == spec.Width * spec.Height ? SessionEnd.Completed : SessionEnd.Length,
+            FinishReason.Length => spec.EndReached,
             FinishReason.Cancelled => SessionEnd.Cancelled,
             _ => SessionEnd.Failed,
         },

@@ -1,43 +1,98 @@
 using System.Runtime.CompilerServices;
 using IgptCluster.Contracts;
 using IgptCluster.Grains.Placement;
+using IgptCluster.Grains.Sessions.Lifetime;
+using IgptCluster.Grains.Sessions.Running;
+using IgptCluster.Grains.Sessions.State;
+using IgptCluster.Grains.Sessions.Storage;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
+using Orleans.Storage;
+using Orleans.Timers;
 
 namespace IgptCluster.Grains.Sessions;
 
 /// <summary>
-/// One generation: what it is, its token log, where it runs and who watches. What is delivered is stored before: a lost replica costs a prefill elsewhere,
-/// and so does a lost activation, which the next call or its alarm makes anew. Where no storage is configured it costs the
-/// session, unless its silo leaves in good order.
+/// One generation. Each call is checked, applied to the <see cref="SessionState"/> as an event, and answered when the effects are stored; so is what the run, the store and the clock report.
+/// What is delivered is stored before: a lost replica costs a prefill elsewhere, and so does a lost activation, which the next call or its alarm makes anew. Where no storage is configured it
+/// costs the session, unless its silo leaves in good order.
 /// </summary>
 [DeviceSiloFilter, CollectionAgeLimit(Minutes = 2), Reentrant, GrainType("igpt.session")]
-internal sealed partial class SessionGrain(
-    IOptions<SessionOptions> options, IServiceProvider services, TimeProvider time, ILogger<SessionGrain> logger) : Grain, ISessionGrain, IRemindable, IGrainMigrationParticipant
+internal sealed partial class SessionGrain : Grain, ISessionGrain, IRemindable, IGrainMigrationParticipant
 {
     const string Handed = "session";
+    static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(2);
 
-    SessionLife _life = null!;
+    readonly SessionOptions _options;
+    readonly TimeProvider _time;
+    readonly ILogger _logger;
+    readonly SessionStore _store;
+    readonly SessionJournal _journal;
+    readonly SessionRun _run;
+    readonly SessionRetention _retention;
+    readonly SessionAlarm _alarm;
+    readonly Signal _news = new();
+    readonly Queue<SessionEvent> _events = []; // that effects have brought about
+    SessionState? _state; // null: there is no session
     SessionRecord? _handed; // by its activation on a silo that is leaving
+    Task _starting = Task.CompletedTask;
+    Task _removing = Task.CompletedTask;
+    bool _isApplying;
+    bool _isEnding; // the activation ends
+
+    public SessionGrain(IOptions<SessionOptions> options, IServiceProvider services, TimeProvider time, ILogger<SessionGrain> logger)
+    {
+        (_options, _time, _logger) = (options.Value, time, logger);
+        GrainId grain = GrainContext.GrainId;
+        _store = new SessionStore(services.GetKeyedService<IGrainStorage>(SessionStore.Name), grain);
+        _retention = new SessionRetention(this, ExpireAsync, time);
+        _journal = new SessionJournal(_store, () => _state!, () => _retention.Expires, happened => Apply(happened), time, logger);
+        _alarm = new SessionAlarm(_store.IsDurable ? services.GetService<IReminderRegistry>() : null, grain, _retention, _journal.FlushAsync, time, logger);
+        _run = new SessionRun(Id, () => _state!, happened => Apply(happened), GrainFactory, _options, time, logger);
+    }
 
     SessionId Id => new(this.GetPrimaryKeyString());
 
-    SessionStory Story => _life.Story;
+    /// <summary>The session; null if there is none.</summary>
+    SessionState? Known => _state switch
+    {
+        { Phase: SessionPhase.Taken } => throw new OrleansException($"session {Id} goes on in another activation"),
+        { Phase: SessionPhase.Forgotten } => null,
+        _ => _state,
+    };
+
+    SessionState State => Known ?? throw NotFound();
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        _life = new SessionLife(this, services, options.Value, time, logger);
-        await _life.RestoreAsync(_handed);
+        if ((_handed ?? await _store.ReadAsync()) is { Spec: not null } record)
+        {
+            _state = SessionState.Restore(record, _options);
+            _retention.StayInMemory();
+            LogRestored(Id, _state.Tokens.End, _state.Phase);
+            TimeSpan? left = record.Expires - _time.GetUtcNow();
+            Apply(new SessionEvent.Restored(left < TimeSpan.Zero ? TimeSpan.Zero : left));
+
+            // Whoever has brought the activation about may pause or end it first.
+            this.RegisterGrainTimer(_ => Task.FromResult(Apply(new SessionEvent.Awoken())), new GrainTimerCreationOptions(TimeSpan.Zero, Timeout.InfiniteTimeSpan) { Interleave = true });
+        }
     }
 
-    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _life.StopAsync();
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        _isEnding = true;
+        _alarm.Close();
+        _run.Carry(new RunOrder.Stop());
+        return _journal.CloseAsync();
+    }
 
     public void OnDehydrate(IDehydrationContext dehydrationContext)
     {
-        if (_life.HandOver() is { } record)
+        if (!_store.IsDurable && Known is { } session)
         {
-            dehydrationContext.TryAddValue(Handed, record);
+            dehydrationContext.TryAddValue(Handed, session.ToRecord(_retention.Expires));
         }
     }
 
@@ -45,193 +100,346 @@ internal sealed partial class SessionGrain(
 
     public async Task<bool> StartAsync(GenerationSpec spec, ReplicaId replica, Guid attempt = default)
     {
-        if (_life.Known is { } known)
+        if (Known is not { } known)
         {
-            return known.Spec.IsSameAs(spec) ? await _life.JoinStartAsync(attempt) : throw new IgptException(
-                IgptErrorCode.InvalidArgument, "operation_id: the first call with this id asked for something else: use an id once")
-            {
-                Field = "operation_id",
-            };
+            await BeginAsync(new SessionRecord { Spec = spec, Created = _time.GetUtcNow(), Attempt = attempt }, new RunOrder.On(replica));
+            return true;
         }
 
-        await _life.BeginAsync(new SessionStory(spec, time.GetUtcNow(), attempt), run => run.StartAsync(replica));
-        return true;
+        if (!known.Spec.IsSameAs(spec))
+        {
+            throw new IgptException(IgptErrorCode.InvalidArgument, "operation_id: the first call with this id asked for something else: use an id once") { Field = "operation_id" };
+        }
+
+        await JoinAsync(attempt);
+        return false;
     }
 
     public async Task<SessionDescription> StartForkAsync(SessionOrigin origin, Guid attempt = default)
     {
-        if (_life.Known is not null)
-        {
-            await _life.JoinStartAsync(attempt);
-        }
-        else
-        {
-            var story = new SessionRecord { Spec = origin.Spec, Created = time.GetUtcNow(), Parent = origin.Parent, Tokens = SessionRecord.Pack(origin.Tokens), Attempt = attempt };
-            await _life.BeginAsync(new SessionStory(story), run => StartBesideAsync(run, origin.Replica));
-        }
-
+        var begun = new SessionRecord { Spec = origin.Spec, Created = _time.GetUtcNow(), Parent = origin.Parent, Tokens = SessionRecord.Pack(origin.Tokens), Attempt = attempt };
+        await (Known is null ? BeginAsync(begun, new RunOrder.Beside(origin.Replica)) : JoinAsync(attempt));
         return Describe();
     }
 
-    public async Task WithdrawAsync(Guid attempt)
+    public Task WithdrawAsync(Guid attempt)
     {
-        if (_life.Known is { } story && story.Attempt == attempt && _life.Retention.Viewers == 0)
+        if (Known is not null && Apply(new SessionEvent.Withdrawn(attempt)).Exit == SessionExit.Remove)
         {
             LogWithdrawn(Id);
-            await _life.WithdrawAsync();
         }
+
+        return Task.CompletedTask;
     }
 
     public Task<SessionDescription> GetAsync() => Task.FromResult(Describe());
 
     public async IAsyncEnumerable<SessionUpdate> ReadAsync(int fromPosition, int? rewinds = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        SessionStory story = Story;
-        RequirePosition(story.Spec, fromPosition);
-        int seen = rewinds ?? story.Rewinds;
-        _life.Retention.Enter();
+        SessionState session = State;
+        session.Spec.RequireReadableFrom(fromPosition);
+        int seen = rewinds ?? session.Rewinds;
+        Apply(new SessionEvent.ViewerCame());
         try
         {
-            if (story.State == SessionState.Paused)
-            {
-                await _life.ResumeAsync();
-            }
-
+            await ResumedAsync(session);
             for (int position = fromPosition; ;)
             {
-                Task changed = story.Log.Changed;
-                _life.RequireGoingOn(seen);
-                if (story.Log.From(position) is { Length: > 0 } tokens)
+                Task news = _news.Next;
+                State.RequireGoingOn(Id, seen);
+                if (session.Tokens.From(position) is { Length: > 0 } tokens)
                 {
                     yield return new SessionUpdate(position, tokens, null);
                     position += tokens.Length;
                 }
-                else if (story.Delivered is not null)
+                else if (session.StoredResult is { } result)
                 {
-                    yield return new SessionUpdate(position, [], story.Delivered);
+                    yield return new SessionUpdate(position, [], result);
                     yield break;
                 }
                 else
                 {
-                    await changed.WaitAsync(cancellationToken);
+                    await news.WaitAsync(cancellationToken);
                 }
             }
         }
         finally
         {
-            _life.Leave(story);
+            Apply(new SessionEvent.ViewerLeft());
         }
     }
 
     public async Task<SessionDescription> ForkAsync(SessionId child, SessionBranch branch, Guid attempt = default)
     {
-        SessionStory story = Story;
-        story.Require(branch, "at_position");
-        int[] shared = story.Log.ToArray()[..(branch.Position - story.Spec.Prompt.Length)];
-        return await GrainFactory.GetGrain<ISessionGrain>(child.ToString()).StartForkAsync(new SessionOrigin(Id, branch.Apply(story.Spec), shared, _life.Run.Replica), attempt);
+        SessionState session = State;
+        session.Require(branch, "at_position");
+        int[] shared = session.Tokens.ToArray()[..(branch.Position - session.Spec.Prompt.Length)];
+        return await GrainFactory.GetGrain<ISessionGrain>(child.ToString()).StartForkAsync(new SessionOrigin(Id, branch.Apply(session.Spec), shared, session.Replica), attempt);
     }
 
-    public async Task<SessionDescription> RewindAsync(SessionBranch branch)
+    public Task<SessionDescription> RewindAsync(SessionBranch branch)
     {
-        SessionStory story = Story;
-        story.Require(branch, "to_position");
-        if (story.TryBegin(branch.Operation))
+        SessionState session = State;
+        if (!session.Operations.Has(branch.Operation))
         {
+            session.Require(branch, "to_position");
             LogRewound(Id, branch.Position);
-            await _life.RewindAsync(branch);
         }
 
-        return Describe();
+        return ChangeAsync(new SessionEvent.Rewound(branch));
     }
 
-    public async Task<SessionDescription> CancelAsync(string operation = "")
-    {
-        if (Story.TryBegin(operation))
-        {
-            _life.Finish(SessionEnd.Cancelled, "");
-            await _life.Journal.CommitAsync();
-        }
+    public Task<SessionDescription> CancelAsync(string operation = "") => ChangeAsync(new SessionEvent.Cancelled(operation));
 
-        return Describe();
-    }
-
-    public async Task<SessionDescription> PauseAsync(string operation = "")
-    {
-        SessionStory story = Story;
-        if (story.TryBegin(operation) && story.Result is null)
-        {
-            await _life.PauseAsync();
-        }
-
-        return Describe();
-    }
+    public Task<SessionDescription> PauseAsync(string operation = "") => ChangeAsync(new SessionEvent.Paused(operation));
 
     public async Task<SessionDescription> ResumeAsync(string operation = "")
     {
-        SessionStory story = Story;
-        if (story.State == SessionState.Paused && story.TryBegin(operation))
-        {
-            await _life.ResumeAsync();
-        }
-
+        SessionState session = State;
+        Apply(new SessionEvent.Resumed(operation));
+        await ResumedAsync(session);
         return Describe();
     }
 
     public Task DeleteAsync()
     {
         LogDeleted(Id);
-        return _life.ForgetAsync();
+        if (Known is not null)
+        {
+            Apply(new SessionEvent.Deleted());
+        }
+        else if (_removing.IsCompleted)
+        {
+            DeactivateOnIdle();
+        }
+
+        return _removing;
     }
 
     public Task AbandonAsync(bool pause)
     {
-        if (_life.Known is not { Result: null } story || _life.Retention.Viewers > 0)
+        if (Known is not null)
         {
-            return Task.CompletedTask;
+            Apply(new SessionEvent.Abandoned(pause));
         }
 
-        if (story.Spec.TimeToLive == TimeSpan.Zero)
-        {
-            _life.Finish(SessionEnd.Cancelled, "");
-            return Task.CompletedTask;
-        }
-
-        return pause ? PauseAsync() : Task.CompletedTask;
+        return Task.CompletedTask;
     }
 
-    public Task ReceiveReminder(string reminderName, TickStatus status) => _life.TakeAlarmAsync();
-
-    /// <summary>Queues it where its parent's KV rows are, else wherever there is room.</summary>
-    async Task StartBesideAsync(SessionRun run, ReplicaId? parent)
+    public async Task ReceiveReminder(string reminderName, TickStatus status)
     {
+        if (_state is null)
+        {
+            // Nothing is left to be woken.
+            await _alarm.StopAsync();
+            DeactivateOnIdle();
+        }
+        else if (_retention.HasExpired)
+        {
+            await ExpireAsync();
+        }
+    }
+
+    /// <summary>Queues a new session and stores it, or leaves nothing of it.</summary>
+    Task BeginAsync(SessionRecord record, RunOrder order)
+    {
+        if (_state is not null)
+        {
+            // What was to be forgotten is still being removed.
+            throw NotStored();
+        }
+
+        _state = SessionState.New(record, _options);
+        _retention.StayInMemory();
+        _alarm.TakeNew();
+        return _starting = QueueAndStoreAsync(order);
+    }
+
+    async Task QueueAndStoreAsync(RunOrder order)
+    {
+        Apply(new SessionEvent.Started(order));
+        await _run.Attempt;
         try
         {
-            if (parent is { } replica)
+            await _journal.FlushAsync();
+        }
+        catch (Exception failure)
+        {
+            LogNotStored(failure, Id);
+            throw NotStored();
+        }
+
+        await _alarm.SettledAsync();
+    }
+
+    /// <summary>A second call waits for what the first has begun, and shares its failure.</summary>
+    async Task JoinAsync(Guid attempt)
+    {
+        Apply(new SessionEvent.Joined(attempt));
+        await _starting;
+        await SettledAsync();
+    }
+
+    async Task<SessionDescription> ChangeAsync(SessionEvent change)
+    {
+        _ = State;
+        Apply(change);
+        await SettledAsync();
+        return Describe();
+    }
+
+    async Task ResumedAsync(SessionState session)
+    {
+        if (session.Phase == SessionPhase.Resuming)
+        {
+            await _run.Attempt;
+            await SettledAsync();
+        }
+    }
+
+    /// <summary>Completes when what has been applied is stored and the alarm is set for it: then it can be told.</summary>
+    async Task SettledAsync()
+    {
+        await _journal.FlushAsync();
+        await _alarm.SettledAsync();
+    }
+
+    async Task ExpireAsync()
+    {
+        if (Apply(new SessionEvent.Expired()).Exit == SessionExit.Remove && _state is { Result: null } session)
+        {
+            LogFinished(Id, SessionEnd.Expired, session.Tokens.End - session.Spec.Prompt.Length, "");
+        }
+
+        await _removing;
+    }
+
+    /// <summary>Applies an event and carries out its effects. Events that these bring about wait their turn.</summary>
+    Effects Apply(SessionEvent happened)
+    {
+        _events.Enqueue(happened);
+        Effects first = default;
+        if (!_isApplying)
+        {
+            _isApplying = true;
+            try
             {
-                await run.StartAsync(replica);
-                return;
+                first = ApplyOne(_events.Dequeue());
+                while (_events.TryDequeue(out SessionEvent? next))
+                {
+                    ApplyOne(next);
+                }
+            }
+            finally
+            {
+                _isApplying = false;
             }
         }
-        catch (Exception refused) when (refused is OrleansException or TimeoutException or IgptException { RetryAfter: not null })
-        {
-            LogNotBeside(refused, Id, parent!.Value);
-        }
 
-        await run.ResumeAsync(isResumption: false);
+        return first;
     }
 
-    static void RequirePosition(GenerationSpec spec, int position)
+    Effects ApplyOne(SessionEvent happened)
     {
-        if (position < spec.Prompt.Length || position > spec.EndPosition)
+        SessionState session = _state!;
+        SessionResult? before = session.Result;
+        Effects effects = session.Apply(happened);
+        if (session.Result is { } result && result != before)
         {
-            throw new IgptException(
-                IgptErrorCode.InvalidArgument,
-                $"from_position must lie between the prompt's end, {spec.Prompt.Length}, and the generation's, {spec.EndPosition}; given {position}")
-            {
-                Field = "from_position",
-            };
+            LogFinished(Id, result.End, session.Tokens.End - session.Spec.Prompt.Length, result.Message);
+        }
+
+        Execute(effects);
+        return effects;
+    }
+
+    /// <summary>In this order: a write takes along when the session expires.</summary>
+    void Execute(Effects effects)
+    {
+        if (effects.Run is { } order)
+        {
+            _run.Carry(order);
+        }
+
+        if (effects.Retention is { } delay)
+        {
+            _retention.KeepFor(delay);
+        }
+
+        if (effects.Commit == CommitDemand.Now)
+        {
+            _journal.CommitNow();
+        }
+        else if (effects.Commit == CommitDemand.Soon)
+        {
+            _journal.CommitWithin(_options.CommitInterval);
+        }
+
+        if (effects.Alarm is { } alarm)
+        {
+            _alarm.Demand(alarm);
+        }
+
+        if (effects.Signal)
+        {
+            _news.Give();
+        }
+
+        if (effects.Exit == SessionExit.Remove)
+        {
+            _removing = RemoveAsync();
+            _removing.Ignore();
+        }
+        else if (effects.Exit == SessionExit.Leave)
+        {
+            LogTaken(Id);
+            _alarm.Close();
+            DeactivateOnIdle();
         }
     }
 
-    SessionDescription Describe() => Story.Describe(Id, _life.Run.Replica, _life.Retention.Expires);
+    /// <summary>Leaves nothing of the session, as soon as the store answers.</summary>
+    async Task RemoveAsync()
+    {
+        _retention.Stop();
+        await _journal.CloseAsync();
+        for (bool isRemoved = false; !isRemoved;)
+        {
+            try
+            {
+                // In this order: while something is stored, something must wake it.
+                await _store.ClearAsync();
+                await _alarm.StopAsync();
+                isRemoved = true;
+            }
+            catch (InconsistentStateException)
+            {
+                LogTaken(Id);
+                isRemoved = true;
+            }
+            catch (Exception failure) when (!_isEnding)
+            {
+                LogNotRemoved(Id, failure.Message);
+                await Task.Delay(StoreRetry, _time);
+            }
+        }
+
+        DeactivateOnIdle();
+    }
+
+    SessionDescription Describe() => State.Describe(Id, _retention.Expires);
+
+    IgptException NotFound()
+    {
+        if (_removing.IsCompleted)
+        {
+            DeactivateOnIdle();
+        }
+
+        return new IgptException(IgptErrorCode.SessionNotFound, $"no session '{Id}': it never was, has expired, or its silo was lost");
+    }
+
+    static IgptException NotStored() => new(
+        IgptErrorCode.StoreUnavailable, "the session cannot be stored, so it was not started: the cluster's store does not answer. Try again in a moment")
+    { RetryAfter = StoreRetry };
 }

@@ -1,6 +1,6 @@
 using IgptCluster.Contracts;
 using IgptCluster.Grains.Placement;
-using IgptCluster.Grains.Sessions;
+using IgptCluster.Grains.Sessions.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;

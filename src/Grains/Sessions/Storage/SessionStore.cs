@@ -1,7 +1,8 @@
 using IgptCluster.Contracts;
+using IgptCluster.Grains.Sessions.State;
 using Orleans.Storage;
 
-namespace IgptCluster.Grains.Sessions;
+namespace IgptCluster.Grains.Sessions.Storage;
 
 /// <summary>
 /// One session's place in the cluster's storage. Without storage nothing is kept, and all writes succeed at once: the session lives as long as its activation.

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using IgptCluster.Contracts;
 
-namespace IgptCluster.Grains.Sessions;
+namespace IgptCluster.Grains.Sessions.State;
 
 /// <summary>What is stored of a session: with it, any silo can go on.</summary>
 [GenerateSerializer, Immutable, Alias("igpt.session-record")]

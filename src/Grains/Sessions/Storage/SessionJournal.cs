@@ -1,18 +1,21 @@
+using IgptCluster.Grains.Sessions.State;
 using Microsoft.Extensions.Logging;
 using Orleans.Storage;
 
-namespace IgptCluster.Grains.Sessions;
+namespace IgptCluster.Grains.Sessions.Storage;
 
 /// <summary>
 /// Brings a session's changes to storage, as many at a time as there are: one write runs, and those that are asked for meanwhile become one that follows it.
 /// What was stored once is tried again until it succeeds: a store that is away delays a session and loses nothing of it. One grain's turns only.
 /// </summary>
 /// <param name="store">The session's place in storage.</param>
-/// <param name="snapshot">The session as it is now, and what to do once that is durable.</param>
-/// <param name="taken">Told once that another activation has written; nothing is written from then on.</param>
+/// <param name="session">The session as it is now.</param>
+/// <param name="expires">When it will be forgotten, as far as is known now.</param>
+/// <param name="report">Told of each write that has succeeded, of a first one that has failed, and once that another activation has written: nothing is written from then on.</param>
 /// <param name="time">Clock for waits.</param>
 /// <param name="logger">Log.</param>
-internal sealed partial class SessionJournal(SessionStore store, Func<(SessionRecord Record, Action Stored)> snapshot, Action<InconsistentStateException> taken, TimeProvider time, ILogger logger)
+internal sealed partial class SessionJournal(
+    SessionStore store, Func<SessionState> session, Func<DateTimeOffset?> expires, Action<SessionEvent> report, TimeProvider time, ILogger logger)
 {
     static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(2);
@@ -24,37 +27,44 @@ internal sealed partial class SessionJournal(SessionStore store, Func<(SessionRe
     long _written;
     bool _isClosed;
 
-    /// <summary>Completes when everything up to now is durable.</summary>
-    /// <exception cref="InconsistentStateException">Another activation has the session.</exception>
-    /// <exception cref="ObjectDisposedException">It is closed.</exception>
-    /// <exception cref="Exception">The session has never been stored, and cannot be.</exception>
-    internal async Task CommitAsync()
+    /// <summary>Begins to store the session as it is now.</summary>
+    internal void CommitNow()
     {
-        for (long wanted = ++_wanted; _written < wanted;)
-        {
-            ObjectDisposedException.ThrowIf(_isClosed, this);
-            if (_writing.IsCompleted)
-            {
-                _writing = WriteAllAsync();
-            }
-
-            await _writing;
-        }
+        _wanted++;
+        FlushAsync().Ignore();
     }
 
-    /// <summary>Commits within an interval, together with what comes until then.</summary>
+    /// <summary>Stores it within an interval, together with what comes until then.</summary>
     /// <param name="interval">How long it may take.</param>
     internal void CommitWithin(TimeSpan interval)
     {
         if (!store.IsDurable)
         {
             // Nothing to wait for.
-            CommitAsync().Ignore();
+            CommitNow();
         }
         else
         {
             _isWaiting = true;
             _due = _due.IsCompleted ? CommitLaterAsync(interval) : _due;
+        }
+    }
+
+    /// <summary>Completes when all that <see cref="CommitNow"/> was asked for up to now is durable.</summary>
+    /// <exception cref="InconsistentStateException">Another activation has the session.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    /// <exception cref="Exception">The session has never been stored, and cannot be.</exception>
+    internal async Task FlushAsync()
+    {
+        for (long wanted = _wanted; _written < wanted;)
+        {
+            if (_writing.IsCompleted && !_isClosed)
+            {
+                _writing = WriteAllAsync();
+            }
+
+            await _writing;
+            ObjectDisposedException.ThrowIf(_isClosed && _written < wanted, this);
         }
     }
 
@@ -72,7 +82,7 @@ internal sealed partial class SessionJournal(SessionStore store, Func<(SessionRe
         // Another commit may have taken all along.
         if (_isWaiting)
         {
-            CommitAsync().Ignore();
+            CommitNow();
         }
     }
 
@@ -82,10 +92,10 @@ internal sealed partial class SessionJournal(SessionStore store, Func<(SessionRe
         {
             long version = _wanted;
             _isWaiting = false;
-            (SessionRecord record, Action stored) = snapshot();
-            await WriteAsync(record);
+            SessionEvent.Stored stored = session().AsStored();
+            await (store.IsDurable ? WriteAsync(session().ToRecord(expires())) : Task.CompletedTask);
             _written = version;
-            stored();
+            report(stored);
         }
     }
 
@@ -98,13 +108,19 @@ internal sealed partial class SessionJournal(SessionStore store, Func<(SessionRe
                 await store.WriteAsync(record);
                 return;
             }
-            catch (InconsistentStateException other)
+            catch (InconsistentStateException)
             {
                 _isClosed = true;
-                taken(other);
+                report(new SessionEvent.Taken());
                 throw;
             }
-            catch (Exception failure) when (store.IsStored && !_isClosed)
+            catch (Exception) when (!store.IsStored)
+            {
+                _isClosed = true;
+                report(new SessionEvent.NotStored());
+                throw;
+            }
+            catch (Exception failure) when (!_isClosed)
             {
                 LogWaiting(wait.TotalMilliseconds, failure.Message);
                 await Task.Delay(wait, time);

@@ -1,14 +1,17 @@
 using System.Collections.Concurrent;
 using IgptCluster.Contracts;
+using IgptCluster.Grains.Sessions.State;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Orleans.Storage;
 
-namespace IgptCluster.Grains.Sessions;
+namespace IgptCluster.Grains.Sessions.Storage;
 
 /// <summary>All sessions of the cluster: those in some silo's memory as their grains see them, the others as they are stored, without taking them up. Any thread.</summary>
 /// <param name="grains">Reaches the grains.</param>
 /// <param name="services">Has the store's services where there is a store.</param>
-public sealed class SessionCatalog(IGrainFactory grains, IServiceProvider services)
+/// <param name="options">How long sessions are kept.</param>
+public sealed class SessionCatalog(IGrainFactory grains, IServiceProvider services, IOptions<SessionOptions> options)
 {
     const int Parallelism = 32;
     static readonly GrainType SessionType = GrainType.Create("igpt.session");
@@ -52,9 +55,9 @@ public sealed class SessionCatalog(IGrainFactory grains, IServiceProvider servic
 
     async Task<SessionDescription?> AskAsync(SessionId id) => await grains.GetGrain<ISessionGrain>(id.ToString()).GetAsync();
 
-    static async Task<SessionDescription?> ReadAsync(IGrainStorage storage, SessionId id)
+    async Task<SessionDescription?> ReadAsync(IGrainStorage storage, SessionId id)
     {
         SessionRecord record = await new SessionStore(storage, GrainId.Create(SessionType, id.ToString())).ReadAsync();
-        return record.Spec is null ? null : new SessionStory(record).Describe(id, replica: null, record.Expires);
+        return record.Spec is null ? null : SessionState.Restore(record, options.Value).Describe(id, record.Expires);
     }
 }

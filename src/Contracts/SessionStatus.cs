@@ -1,7 +1,7 @@
 namespace IgptCluster.Contracts;
 
-/// <summary>Where a session stands.</summary>
-public enum SessionState
+/// <summary>Where a session stands, as clients see it.</summary>
+public enum SessionStatus
 {
     /// <summary>Waits for a KV slot.</summary>
     Queued,

@@ -1,15 +1,11 @@
-namespace IgptCluster.Grains.Sessions;
+namespace IgptCluster.Grains.Sessions.State;
 
-/// <summary>
-/// The tokens a session has made, in raster order behind its prompt. They can be read once they are committed; a signal wakes those who wait for more. One
-/// grain's turns only.
-/// </summary>
+/// <summary>The tokens a session has made, in raster order behind its prompt. They can be read once they are committed. One thread at a time.</summary>
 /// <param name="start">Raster position of the first token: the prompt's length.</param>
 internal sealed class TokenLog(int start)
 {
     readonly List<int> _tokens = [];
     int _committed;
-    TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Raster position of the next token.</summary>
     public int End => start + _tokens.Count;
@@ -39,29 +35,14 @@ internal sealed class TokenLog(int start)
     public void Truncate(int end)
     {
         _tokens.RemoveRange(end - start, End - end);
-        Commit(Math.Min(end, CommittedEnd));
+        _committed = Math.Min(_committed, _tokens.Count);
     }
 
     /// <summary>Lets the tokens up to a position be read.</summary>
     /// <param name="end">Raster position behind the last of them.</param>
-    public void Commit(int end)
-    {
-        _committed = end - start;
-        Signal();
-    }
+    public void Commit(int end) => _committed = end - start;
 
     /// <summary>The committed tokens from a position on; empty at or beyond their end.</summary>
     /// <param name="position">Raster position of the first token wanted, not before the log's start.</param>
     public int[] From(int position) => position >= CommittedEnd ? [] : [.. _tokens[(position - start).._committed]];
-
-    /// <summary>Wakes all who wait, for instance because the session ended.</summary>
-    public void Signal()
-    {
-        TaskCompletionSource changed = _changed;
-        _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        changed.SetResult();
-    }
-
-    /// <summary>Completes at the next <see cref="Commit"/> or <see cref="Signal"/>.</summary>
-    public Task Changed => _changed.Task;
 }
