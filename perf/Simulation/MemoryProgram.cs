@@ -1,3 +1,4 @@
+using IgptCluster.Contracts;
 using IgptCluster.Simulation.Cluster;
 using IgptCluster.Simulation.Load;
 using IgptCluster.Simulation.Reports;

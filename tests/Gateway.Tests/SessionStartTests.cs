@@ -1,6 +1,11 @@
+using IgptCluster.Contracts;
 using IgptCluster.Gateway.Generations;
 using IgptCluster.Gateway.Models;
+using IgptCluster.Grains.Placement;
+using IgptCluster.Grains.Sessions.Storage;
 using IgptCluster.Grains.Tests;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace IgptCluster.Gateway.Tests;
 

@@ -1,3 +1,7 @@
+using Google.Protobuf.WellKnownTypes;
+using IgptCluster.Contracts;
+using IgptCluster.Protocol.V1;
+
 namespace IgptCluster.Gateway.Messages;
 
 /// <summary>Sessions as the protocol spells them.</summary>
@@ -11,11 +15,11 @@ internal static class SessionMessages
         Model = session.Spec.Model,
         State = session.State switch
         {
-            Contracts.SessionStatus.Queued => Protocol.V1.SessionState.Queued,
-            Contracts.SessionStatus.Running => Protocol.V1.SessionState.Running,
-            Contracts.SessionStatus.Paused => Protocol.V1.SessionState.Paused,
-            Contracts.SessionStatus.Finished => Protocol.V1.SessionState.Finished,
-            _ => Protocol.V1.SessionState.Unspecified,
+            SessionStatus.Queued => SessionState.Queued,
+            SessionStatus.Running => SessionState.Running,
+            SessionStatus.Paused => SessionState.Paused,
+            SessionStatus.Finished => SessionState.Finished,
+            _ => SessionState.Unspecified,
         },
         Reason = session.Result is { } result ? ToReason(result.End) : FinishReason.Unspecified,
         Position = (uint)session.Position,

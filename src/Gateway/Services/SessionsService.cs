@@ -1,9 +1,12 @@
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using IgptCluster.Contracts;
 using IgptCluster.Gateway.Errors;
 using IgptCluster.Gateway.Generations;
 using IgptCluster.Gateway.Messages;
 using IgptCluster.Gateway.Models;
 using IgptCluster.Grains.Sessions.Storage;
-using SessionState = IgptCluster.Protocol.V1.SessionState;
+using IgptCluster.Protocol.V1;
 
 namespace IgptCluster.Gateway.Services;
 
