@@ -29,6 +29,8 @@ internal sealed partial class SessionAlarm(IReminderRegistry? reminders, GrainId
     AlarmDemand _demand = AlarmDemand.None;
     DateTimeOffset? _set; // when it rings; MaxValue: each minute; MinValue: never; null: not known
     Task _setting = Task.CompletedTask;
+    long _wanted;
+    long _done;
     bool _isRetrying;
     bool _isClosed;
 
@@ -53,8 +55,15 @@ internal sealed partial class SessionAlarm(IReminderRegistry? reminders, GrainId
         SetInBackground();
     }
 
-    /// <summary>Completes when it is set as demanded, or could not be: it is tried again then, and what is set already rings in any case. Never fails.</summary>
-    internal Task SettledAsync() => _setting;
+    /// <summary>Completes when it is set as was demanded up to now, or could not be: it is tried again then, and what is set already rings in any case. Never fails.</summary>
+    internal async Task SettledAsync()
+    {
+        for (long wanted = _wanted; _done < wanted;)
+        {
+            _setting = _setting.IsCompleted ? SetAsync() : _setting;
+            await _setting;
+        }
+    }
 
     /// <summary>Changes nothing any more.</summary>
     internal void Close() => _isClosed = true;
@@ -83,48 +92,51 @@ internal sealed partial class SessionAlarm(IReminderRegistry? reminders, GrainId
         }
     }
 
-    void SetInBackground() => _setting = _setting.IsCompleted ? SetAsync() : _setting;
+    void SetInBackground()
+    {
+        _wanted++;
+        SettledAsync().Ignore();
+    }
 
     async Task SetAsync()
     {
+        long version = _wanted;
         try
         {
-            while (!_isClosed && await IsDueAsync())
+            AlarmDemand demand = _demand;
+            await (demand == AlarmDemand.AtExpiry ? stored() : Task.CompletedTask);
+            if (demand == _demand && !_isClosed)
             {
-                bool rests = _demand == AlarmDemand.AtExpiry && retention.Expires is not null;
-                DateTimeOffset due = rests ? retention.Expires!.Value : DateTimeOffset.MaxValue;
-                TimeSpan first = rests ? due - time.GetUtcNow() + ExpiryDelay : WakeInterval;
-                await reminders!.RegisterOrUpdateReminder(session, Name, first > TimeSpan.Zero ? first : TimeSpan.Zero, rests ? RestInterval : WakeInterval);
-                _set = due;
+                await SetAsync(demand == AlarmDemand.AtExpiry ? retention.Expires : null);
             }
         }
-        catch (Exception failure) when (!_isClosed)
+        catch (Exception failure)
         {
-            LogNotSet(session, failure.Message);
-            RetryAsync().Ignore();
+            if (!_isClosed)
+            {
+                LogNotSet(session, failure.Message);
+                RetryAsync().Ignore();
+            }
         }
+
+        _done = version;
     }
 
-    /// <summary>Whether what is set is not what is demanded.</summary>
-    async Task<bool> IsDueAsync()
+    async Task SetAsync(DateTimeOffset? expires)
     {
-        if (_demand == AlarmDemand.AtExpiry)
+        DateTimeOffset due = expires ?? DateTimeOffset.MaxValue;
+        if (_set != due)
         {
-            await stored();
+            TimeSpan first = expires is null ? WakeInterval : due - time.GetUtcNow() + ExpiryDelay;
+            _set = null; // one that fails may have been set all the same
+            await reminders!.RegisterOrUpdateReminder(session, Name, first > TimeSpan.Zero ? first : TimeSpan.Zero, expires is null ? WakeInterval : RestInterval);
+            _set = due;
         }
 
-        if (_demand == AlarmDemand.EachMinute || retention.Expires is not { } expires)
+        if (expires is not null && _demand == AlarmDemand.AtExpiry)
         {
-            return _set != DateTimeOffset.MaxValue;
+            retention.LeaveMemory();
         }
-
-        if (_set != expires)
-        {
-            return true;
-        }
-
-        retention.LeaveMemory();
-        return false;
     }
 
     async Task RetryAsync()

@@ -60,7 +60,7 @@ internal sealed partial class SessionJournal(
         {
             if (_writing.IsCompleted && !_isClosed)
             {
-                _writing = WriteAllAsync();
+                _writing = WriteOnceAsync();
             }
 
             await _writing;
@@ -86,17 +86,15 @@ internal sealed partial class SessionJournal(
         }
     }
 
-    async Task WriteAllAsync()
+    /// <summary>Writes the session as it is now. Those who wait for what has come meanwhile begin the next write.</summary>
+    async Task WriteOnceAsync()
     {
-        while (_written < _wanted && !_isClosed)
-        {
-            long version = _wanted;
-            _isWaiting = false;
-            SessionEvent.Stored stored = session().AsStored();
-            await (store.IsDurable ? WriteAsync(session().ToRecord(expires())) : Task.CompletedTask);
-            _written = version;
-            report(stored);
-        }
+        long version = _wanted;
+        _isWaiting = false;
+        SessionEvent.Stored stored = session().AsStored();
+        await (store.IsDurable ? WriteAsync(session().ToRecord(expires())) : Task.CompletedTask);
+        _written = version;
+        report(stored);
     }
 
     async Task WriteAsync(SessionRecord record)
