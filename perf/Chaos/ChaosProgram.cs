@@ -49,15 +49,15 @@ internal sealed class ChaosProgram(ChaosSettings settings)
 
     async Task RunAsync(LocalCluster cluster, CancellationToken cancellationToken)
     {
-        IgptClient[] clients = [.. Enumerable.Range(0, Clients).Select(i => Connect(cluster, i))];
+        LoadClient[] clients = [.. Enumerable.Range(0, Clients).Select(i => Connect(cluster, i))];
         string load = LoadAverage();
-        Model model = (await new Models.ModelsClient(clients[0].Invoker).ListAsync(new ListModelsRequest(), cancellationToken: cancellationToken)).Models[0];
-        Variant[] variants = await LearnAsync(clients[0], Variant.Requests(model, Variants, settings), cancellationToken);
+        Model model = (await new Models.ModelsClient(clients[0].Calls.Invoker).ListAsync(new ListModelsRequest(), cancellationToken: cancellationToken)).Models[0];
+        Variant[] variants = await LearnAsync(clients[0].Calls, Variant.Requests(model, Variants, settings), cancellationToken);
         Console.WriteLine($"{variants.Length} requests have their undisturbed answers, of {variants.Sum(variant => variant.Reference.Sum(tokens => tokens.Length))} tokens");
         var sessions = new SessionLoad(clients, variants, settings.Seed, _violations);
-        var unary = new UnaryLoad(clients[1], model, settings.Seed, cluster.IsBatchInvariant, _violations);
+        var unary = new UnaryLoad(clients[1].Calls, model, settings.Seed, cluster.IsBatchInvariant, _violations);
         await unary.PrepareAsync();
-        var saboteur = new Saboteur(settings, cluster, sessions, clients[^1], model, _violations);
+        var saboteur = new Saboteur(settings, cluster, sessions, clients[^1].Calls, model, _violations);
         _restart = node => saboteur.StartAsync(node).ContinueWith(_ => { }, TaskScheduler.Default);
         long start = Stopwatch.GetTimestamp();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -66,7 +66,7 @@ internal sealed class ChaosProgram(ChaosSettings settings)
         Task all = Task.WhenAll(streaming, unary.RunAsync(stop.Token), saboteur.RunAsync(stop.Token), TellAsync(sessions, streaming));
         await EndAsync(all, sessions, stop.Token);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        await RequireRestAsync(clients[0]);
+        await RequireRestAsync(clients[0].Calls);
         var report = new ChaosReport(
             settings, Commit(), [load, LoadAverage()], seconds, sessions.Finished, sessions.Watched, sessions.Tokens, sessions.Resumptions.Times, sessions.Resumptions.Sessions, unary.Answered, unary.Longest,
             _retries, _wrongDeaths, Distribution.Of(saboteur.Declared), Recovery.Of(saboteur.Faults), _violations.All);
@@ -92,11 +92,8 @@ internal sealed class ChaosProgram(ChaosSettings settings)
     }
 
     /// <summary>Each begins at another gateway.</summary>
-    IgptClient Connect(LocalCluster cluster, int number) => new(new IgptClientOptions
-    {
-        Addresses = [.. Enumerable.Range(0, cluster.Gateways.Count).Select(i => cluster.Gateways[(number + i) % cluster.Gateways.Count].Grpc)],
-        Retrying = _ => Interlocked.Increment(ref _retries),
-    });
+    LoadClient Connect(LocalCluster cluster, int number) => new(
+        [.. Enumerable.Range(0, cluster.Gateways.Count).Select(i => cluster.Gateways[(number + i) % cluster.Gateways.Count].Grpc)], () => Interlocked.Increment(ref _retries));
 
     static async Task<Variant[]> LearnAsync(IgptClient client, GenerateRequest[] requests, CancellationToken cancellationToken) => await Task.WhenAll(requests.Select(async request =>
     {

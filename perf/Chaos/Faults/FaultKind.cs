@@ -23,4 +23,7 @@ internal enum FaultKind
 
     /// <summary>SIGTERM of each silo and each gateway in turn, the next when the one before serves again.</summary>
     RollingRestart,
+
+    /// <summary>Nothing is done: what streams stand still anyway, to compare the others with.</summary>
+    Nothing,
 }

@@ -22,6 +22,7 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
     static readonly (FaultKind Kind, int Weight, TimeSpan Apart)[] Plan =
     [
         (FaultKind.SiloKilled, 8, TimeSpan.Zero), (FaultKind.GatewayKilled, 5, TimeSpan.Zero), (FaultKind.SiloFrozen, 3, TimeSpan.FromSeconds(20)),
+        (FaultKind.Nothing, 5, TimeSpan.Zero),
         (FaultKind.StoreKilled, 3, TimeSpan.FromSeconds(60)), (FaultKind.StoreFrozen, 1, TimeSpan.FromSeconds(90)), (FaultKind.Scaled, 2, TimeSpan.FromSeconds(20)), (FaultKind.RollingRestart, 2, TimeSpan.FromSeconds(150)),
     ];
 
@@ -87,6 +88,7 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
     {
         FaultKind.SiloKilled or FaultKind.SiloFrozen => cluster.Store.IsUp && cluster.Silos.Count(silo => silo.IsUp) > 1,
         FaultKind.GatewayKilled => cluster.Gateways.Count(gateway => gateway.IsUp) > 1,
+        FaultKind.Nothing => true,
         FaultKind.RollingRestart => cluster.Store.IsUp && cluster.Silos.All(silo => silo.IsUp) && cluster.Gateways.All(gateway => gateway.IsUp),
         _ => cluster.Store.IsUp,
     };
@@ -101,6 +103,9 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
                 break;
             case FaultKind.GatewayKilled:
                 await KillAsync(kind, await PickAsync(cluster.Gateways), RestartAfter);
+                break;
+            case FaultKind.Nothing:
+                Note(kind, new Victim(null, [.. sessions.Live]));
                 break;
             case FaultKind.StoreKilled:
                 await KillAsync(kind, new Victim(cluster.Store, []), TimeSpan.FromSeconds(1 + (2 * _random.NextDouble())));
@@ -132,7 +137,7 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
     {
         Node[] up = [.. nodes.Where(node => node.IsUp)];
         Node node = up[_random.Next(up.Length)];
-        return new Victim(node, node.Kind == NodeKind.Silo ? await GeneratedOnAsync(node.Name) : []);
+        return new Victim(node, node.Kind == NodeKind.Silo ? await GeneratedOnAsync(node.Name) : Through(node));
     }
 
     void Note(FaultKind kind, Victim victim)
@@ -228,7 +233,7 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
                 return;
             }
 
-            Note(FaultKind.RollingRestart, new Victim(node, node.Kind == NodeKind.Silo ? await GeneratedOnAsync(node.Name) : []));
+            Note(FaultKind.RollingRestart, new Victim(node, node.Kind == NodeKind.Silo ? await GeneratedOnAsync(node.Name) : Through(node)));
             try
             {
                 await node.TerminateAsync(EndLimit);
@@ -277,6 +282,9 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
         return [.. there];
     }
 
+    /// <summary>Streams that come through a gateway.</summary>
+    HashSet<Track> Through(Node gateway) => [.. sessions.Live.Where(track => track.IsStreaming && track.Gateway == gateway.Grpc)];
+
     async Task<string?> AddressAsync(Node node) => (await DescribeAsync())?.Silos.SingleOrDefault(silo => silo.Name == node.Name && silo.Status == "Active")?.Address;
 
     async Task<ClusterDescription?> DescribeAsync()
@@ -291,6 +299,6 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
         }
     }
 
-    /// <summary>A process something is to be done to, and the streams of sessions that are generated there.</summary>
+    /// <summary>A process something is to be done to, and the streams that are generated on it or come through it.</summary>
     sealed record Victim(Node? Node, HashSet<Track> Sessions);
 }

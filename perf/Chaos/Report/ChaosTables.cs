@@ -12,7 +12,7 @@ internal static class ChaosTables
             $"{report.Seconds:0} s, load {string.Join(" → ", report.Load)}: {report.Finished} sessions ended, {report.Tokens} tokens ({report.Tokens / report.Seconds:0}/s), {report.Watched} further viewers; "
             + $"{report.Resumed} sessions went on elsewhere, {report.Resumptions} times; {report.Unary} scores and classifications, the longest {report.LongestUnary:0.0} s; {report.Retries} waits in clients");
         var table = new Table { Title = new TableTitle("Streams stood still, s: p50 / p99 / max (count)"), Width = 120 };
-        table.AddColumns("", "times", "generated there", "others, 1 s or more");
+        table.AddColumns("", "times", "generated there, or through it", "others, 1 s or more");
         foreach (Recovery recovery in report.Recoveries)
         {
             table.AddRow(recovery.Kind, $"{recovery.Faults}", $"{recovery.There}", $"{recovery.Others}");

@@ -7,7 +7,7 @@ namespace IgptCluster.Chaos.Report;
 /// <summary>How long streams stood still after faults of one kind, s.</summary>
 /// <param name="Kind">The kind.</param>
 /// <param name="Faults">How many there were.</param>
-/// <param name="There">Streams of sessions that were generated on the process it happened to.</param>
+/// <param name="There">Streams that were generated on the process it happened to, or came through it.</param>
 /// <param name="Others">Other streams that stood still for a second or more: those whose session lived there, mostly.</param>
 /// <param name="Longest">The longest pauses, to be looked up in the logs.</param>
 internal sealed record Recovery(string Kind, int Faults, Distribution There, Distribution Others, IReadOnlyList<Pause> Longest)

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using IgptCluster.Client;
 using IgptCluster.Protocol.V1;
 
 namespace IgptCluster.Chaos.Work;
@@ -8,7 +7,7 @@ namespace IgptCluster.Chaos.Work;
 /// <param name="clients">Used in turn.</param>
 /// <param name="variants">What is asked for.</param>
 /// <param name="seed">Of what is asked for and who looks on.</param>
-internal sealed class SessionLoad(IgptClient[] clients, Variant[] variants, int seed, Violations violations)
+internal sealed class SessionLoad(LoadClient[] clients, Variant[] variants, int seed, Violations violations)
 {
     readonly ConcurrentDictionary<Track, bool> _live = new();
     readonly ConcurrentBag<Task> _viewers = [];
@@ -54,9 +53,9 @@ internal sealed class SessionLoad(IgptClient[] clients, Variant[] variants, int 
         }
     }
 
-    async Task GenerateAsync(IgptClient client, IgptClient others, Variant variant, Random random)
+    async Task GenerateAsync(LoadClient client, LoadClient others, Variant variant, Random random)
     {
-        Track[] tracks = [.. variant.Reference.Select(reference => new Track("the generating stream", reference, variant.Prompt, variant.Prompt, violations))];
+        Track[] tracks = [.. variant.Reference.Select(reference => new Track("the generating stream", client, reference, variant.Prompt, variant.Prompt, violations))];
         int[] looksOn = [.. tracks.Select(_ => random.Next(3) == 0 ? variant.Prompt + random.Next(variant.Reference[0].Length) : int.MaxValue)];
         Exception? failure = null;
         foreach (Track track in tracks)
@@ -66,7 +65,7 @@ internal sealed class SessionLoad(IgptClient[] clients, Variant[] variants, int 
 
         try
         {
-            await foreach (GenerateEvent happened in client.GenerateAsync(variant.Request))
+            await foreach (GenerateEvent happened in client.Calls.GenerateAsync(variant.Request))
             {
                 Track track = tracks[happened.Sample];
                 track.Take(happened);
@@ -93,14 +92,14 @@ internal sealed class SessionLoad(IgptClient[] clients, Variant[] variants, int 
         }
     }
 
-    async Task WatchAsync(IgptClient client, string session, Variant variant, int sample, int from)
+    async Task WatchAsync(LoadClient client, string session, Variant variant, int sample, int from)
     {
         await Task.Yield();
-        var track = new Track($"a viewer from {from}", variant.Reference[sample], variant.Prompt, from, violations);
+        var track = new Track($"a viewer from {from}", client, variant.Reference[sample], variant.Prompt, from, violations);
         Exception? failure = null;
         try
         {
-            await foreach (GenerateEvent happened in client.AttachAsync(new AttachRequest { SessionId = session, FromPosition = (uint)from, Stream = variant.Request.Stream }))
+            await foreach (GenerateEvent happened in client.Calls.AttachAsync(new AttachRequest { SessionId = session, FromPosition = (uint)from, Stream = variant.Request.Stream }))
             {
                 track.Take(happened);
             }

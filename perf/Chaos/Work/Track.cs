@@ -5,10 +5,11 @@ namespace IgptCluster.Chaos.Work;
 
 /// <summary>What one viewer sees of one session: checks it against the reference as it comes, and notes when. One thread at a time takes events; any may look.</summary>
 /// <param name="who">For messages.</param>
+/// <param name="client">Whose stream it is.</param>
 /// <param name="reference">What the session must give, from its prompt's end.</param>
 /// <param name="prompt">Tokens of the prompt.</param>
 /// <param name="from">Position of the first token this viewer asked for.</param>
-internal sealed class Track(string who, uint[] reference, int prompt, int from, Violations violations)
+internal sealed class Track(string who, LoadClient client, uint[] reference, int prompt, int from, Violations violations)
 {
     readonly Lock _lock = new();
     readonly List<long> _arrivals = [];
@@ -17,6 +18,9 @@ internal sealed class Track(string who, uint[] reference, int prompt, int from, 
     bool _isBroken;
 
     internal string SessionId { get; private set; } = "";
+
+    /// <summary>The gateway it comes through.</summary>
+    internal Uri Gateway => client.Gateway;
 
     internal bool IsFinished { get; private set; }
 
