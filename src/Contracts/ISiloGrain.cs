@@ -32,4 +32,8 @@ public interface ISiloGrain : IGrainWithStringKey
     /// <param name="plan">The plan; one that is older than what the silo knows changes nothing.</param>
     [Alias("tell"), AlwaysInterleave]
     Task TellAsync(ClusterPlan plan);
+
+    /// <summary>Its devices as they are now; none for a gateway.</summary>
+    [Alias("devices"), AlwaysInterleave]
+    Task<DeviceStatus[]> DevicesAsync();
 }

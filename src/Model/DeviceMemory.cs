@@ -21,6 +21,12 @@ public static class DeviceMemory
 
     static (long Free, long Total) OfCuda(int ordinal)
     {
+        if (ordinal < CudaDevices.Count(out _) && CudaDriver.cuDeviceGet(out int handle, ordinal) == 0 && Nvml.TryReadMemory(handle, out (long Free, long Total) memory))
+        {
+            return memory;
+        }
+
+        // Takes a context, which costs time and memory where there is none yet.
         if (!CudaDevice.TryOpen(ordinal, out CudaDevice? device, out string reason))
         {
             throw new InvalidOperationException(reason);

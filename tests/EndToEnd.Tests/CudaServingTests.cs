@@ -28,6 +28,13 @@ public sealed class CudaServingTests
         using GrpcChannel channel = server.Connect();
         ClusterDescription cluster = await new Cluster.ClusterClient(channel).DescribeAsync(new DescribeClusterRequest(), cancellationToken: Cancelled);
         Assert.Equal(["cuda:0", "cuda:1"], cluster.Silos[0].Devices.Select(device => device.Name));
+        Assert.All(cluster.Silos[0].Devices, device =>
+        {
+            Assert.Equal($"processor as CUDA device {device.Name[^1]}", device.Description);
+            Assert.Equal(1ul << 30, device.MemoryTotal);
+            Assert.InRange(device.MemoryFree, 1ul << 28, device.MemoryTotal - (1ul << 24)); // without weights and slots
+            Assert.Equal(0.25, device.Utilization);
+        });
         Assert.Equal(["cuda:0", "cuda:1"], cluster.Replicas.Select(replica => replica.Device).Order());
         Assert.Equal(expected, await GenerateAsync(channel));
         Assert.Contains("runs on cuda:0 by the CUDA runner", server.Output, StringComparison.Ordinal);

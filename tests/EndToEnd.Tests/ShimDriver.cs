@@ -34,7 +34,10 @@ static class ShimDriver
             using Process compiler = Process.Start(new ProcessStartInfo("g++", arguments) { RedirectStandardError = true })!;
             string words = compiler.StandardError.ReadToEnd();
             compiler.WaitForExit();
-            return compiler.ExitCode == 0 ? (folder, "") : throw new InvalidOperationException($"g++ does not compile the driver: {words}");
+            if (compiler.ExitCode != 0)
+                throw new InvalidOperationException($"g++ does not compile the driver: {words}");
+            File.CreateSymbolicLink(Path.Combine(folder, "libnvidia-ml.so.1"), "libcuda.so.1");
+            return (folder, "");
         }
         catch (Win32Exception)
         {

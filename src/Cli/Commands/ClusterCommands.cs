@@ -74,7 +74,7 @@ internal static class ClusterCommands
         Table silos = new Table().AddColumns("silo", "address", "status", "devices");
         foreach (Silo silo in cluster.Silos.Where(silo => showsAll || !silo.Status.Equals("Dead", StringComparison.OrdinalIgnoreCase)))
         {
-            silos.AddRow(Markup.Escape(silo.Name), Markup.Escape(silo.Address), silo.Status, string.Join(", ", silo.Devices.Select(device => device.Name)));
+            silos.AddRow(Markup.Escape(silo.Name), Markup.Escape(silo.Address), silo.Status, Markup.Escape(string.Join("\n", silo.Devices.Select(Describe))));
         }
 
         context.Write(silos);
@@ -94,6 +94,13 @@ internal static class ClusterCommands
         }
 
         context.Write(replicas);
+    }
+
+    static string Describe(Device device)
+    {
+        string memory = device.MemoryTotal == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", {device.MemoryFree / 1e9:0.#} of {device.MemoryTotal / 1e9:0.#} GB free");
+        string utilization = device.HasUtilization ? string.Create(CultureInfo.InvariantCulture, $", {device.Utilization * 100:0} % busy") : "";
+        return $"{device.Name}{(device.Description.Length > 0 ? $" {device.Description}" : "")}{memory}{utilization}";
     }
 
     static Cluster.ClusterClient Client(CliContext context) => new(context.Invoker);

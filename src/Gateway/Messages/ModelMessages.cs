@@ -33,6 +33,17 @@ internal static class ModelMessages
         };
     }
 
+    public static Device ToMessage(this DeviceStatus device)
+    {
+        var message = new Device { Name = device.Name, Description = device.Description, MemoryTotal = (ulong)device.MemoryTotal, MemoryFree = (ulong)device.MemoryFree };
+        if (device.Utilization is { } utilization)
+        {
+            message.Utilization = utilization;
+        }
+
+        return message;
+    }
+
     /// <summary>A replica.</summary>
     /// <param name="replica">Its load.</param>
     public static Replica ToMessage(this ReplicaStatus replica) => new()

@@ -15,6 +15,7 @@ namespace IgptCluster.Gateway.Services;
 internal sealed class ClusterService(ClusterView cluster, ModelDirectory models, IGrainFactory grains, SiloDrain drain, TimeProvider time) : Cluster.ClusterBase
 {
     static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan DevicesTimeout = TimeSpan.FromSeconds(2);
 
     public override Task<ClusterDescription> Describe(DescribeClusterRequest request, ServerCallContext context) => DescribeAsync();
 
@@ -49,15 +50,16 @@ internal sealed class ClusterService(ClusterView cluster, ModelDirectory models,
     async Task<ClusterDescription> DescribeAsync()
     {
         ReplicaStatus[][] replicas = await Task.WhenAll(models.Names.Select(name => models.ReplicasAsync(name)));
+        Protocol.V1.Silo[] silos = await Task.WhenAll(cluster.Statuses.OrderBy(silo => silo.Key).Select(silo => DescribeAsync(silo.Key, silo.Value)));
         return new ClusterDescription
         {
             Version = Product.Version,
-            Silos = { cluster.Statuses.OrderBy(silo => silo.Key).Select(silo => Describe(silo.Key, silo.Value)) },
+            Silos = { silos },
             Replicas = { replicas.SelectMany(replica => replica).Select(replica => replica.ToMessage()) },
         };
     }
 
-    Protocol.V1.Silo Describe(SiloAddress address, SiloStatus status)
+    async Task<Protocol.V1.Silo> DescribeAsync(SiloAddress address, SiloStatus status)
     {
         SiloAdvertisement told = cluster.Advertisement(address);
         return new Protocol.V1.Silo
@@ -65,7 +67,25 @@ internal sealed class ClusterService(ClusterView cluster, ModelDirectory models,
             Name = told.Name,
             Address = address.ToParsableString(),
             Status = status == SiloStatus.Active && cluster.IsDraining(address) ? "Draining" : status.ToString(),
-            Devices = { told.Devices.Select(device => new Device { Name = device }) },
+            Devices = { (await DevicesAsync(address, status, told)).Select(device => device.ToMessage()) },
         };
+    }
+
+    /// <summary>A silo that does not answer is described by what it said when it joined.</summary>
+    async Task<DeviceStatus[]> DevicesAsync(SiloAddress address, SiloStatus status, SiloAdvertisement told)
+    {
+        if (status == SiloStatus.Active && told.Devices.Count > 0)
+        {
+            try
+            {
+                return await grains.GetGrain<ISiloGrain>(address.ToParsableString()).DevicesAsync().WaitAsync(DevicesTimeout, time);
+            }
+            catch (Exception failure) when (failure is OrleansException or TimeoutException)
+            {
+                // It is leaving, dying, or of a version before this one.
+            }
+        }
+
+        return [.. told.Devices.Select(device => new DeviceStatus { Name = device })];
     }
 }

@@ -20,4 +20,7 @@ public interface IReplicaHost
     /// <returns>How many more replicas of it there is room for.</returns>
     /// <exception cref="IgptException">InvalidArgument: why it cannot.</exception>
     Task<SiloRoom> CheckAsync(string model, ModelDeployment deployment);
+
+    /// <summary>This silo's devices as they are now.</summary>
+    Task<DeviceStatus[]> DevicesAsync() => Task.FromResult<DeviceStatus[]>([.. Advertisement.Devices.Select(device => new DeviceStatus { Name = device })]);
 }

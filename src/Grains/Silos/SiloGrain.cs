@@ -16,6 +16,8 @@ internal sealed class SiloGrain(SiloDrain drain, ClusterView cluster, IServicePr
     public Task<SiloRoom> CheckAsync(string model, ModelDeployment deployment) =>
         services.GetService<IReplicaHost>()?.CheckAsync(model, deployment) ?? Task.FromResult(new SiloRoom(0, "it has no device"));
 
+    public Task<DeviceStatus[]> DevicesAsync() => services.GetService<IReplicaHost>()?.DevicesAsync() ?? Task.FromResult<DeviceStatus[]>([]);
+
     public Task TellAsync(ClusterPlan plan)
     {
         cluster.Learn(plan);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using static IgptCluster.Model.Cuda.CudaDriver;
 
 namespace IgptCluster.Model.Cuda;
@@ -13,7 +12,6 @@ internal sealed unsafe class CudaDevice : ICudaDevice
     const int MultiprocessorCountAttribute = 16; // CUdevice_attribute
     const int MajorAttribute = 75;
     const int MinorAttribute = 76;
-    const int NameBytes = 256;
 
     readonly int _device;
     readonly List<CudaModule> _modules = [];
@@ -30,15 +28,7 @@ internal sealed unsafe class CudaDevice : ICudaDevice
     public CudaStream Stream { get; }
 
     /// <inheritdoc/>
-    public string Name
-    {
-        get
-        {
-            byte* name = stackalloc byte[NameBytes];
-            Check(cuDeviceGetName(name, NameBytes, _device), nameof(cuDeviceGetName));
-            return Encoding.UTF8.GetString(new ReadOnlySpan<byte>(name, NameBytes)).TrimEnd('\0');
-        }
-    }
+    public string Name => CudaDevices.NameOf(_device);
 
     /// <summary>Compute capability, "9.0".</summary>
     public string ComputeCapability => string.Create(CultureInfo.InvariantCulture, $"{Attribute(MajorAttribute)}.{Attribute(MinorAttribute)}");

@@ -52,6 +52,9 @@ internal static unsafe partial class CudaDriver
     internal static partial int cuDeviceGetAttribute(out int value, int attribute, int device);
 
     [LibraryImport(Library)]
+    internal static partial int cuDeviceGetPCIBusId(byte* name, int length, int device);
+
+    [LibraryImport(Library)]
     internal static partial int cuDeviceTotalMem_v2(out nuint bytes, int device);
 
     [LibraryImport(Library)]

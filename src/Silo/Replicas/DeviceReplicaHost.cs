@@ -79,6 +79,9 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         }
     }
 
+    /// <summary>On a thread that may wait for the driver.</summary>
+    public Task<DeviceStatus[]> DevicesAsync() => Task.Run(() => Advertisement.Devices.Select(DeviceDescription.Of).ToArray());
+
     SiloRoom Room(ServedCheckpoint served)
     {
         Check(options, served, [.. _devices.Select(device => device.Device)]);

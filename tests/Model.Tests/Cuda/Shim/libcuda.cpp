@@ -67,6 +67,7 @@ CALL(cuDriverGetVersion, int *version) { return *version = 13000, success; }
 CALL(cuDeviceGetCount, int *count) { return *count = (int)number("IGPT_SHIM_DEVICES", 1), success; }
 CALL(cuDeviceGet, int *device, int ordinal) { return *device = ordinal, success; }
 CALL(cuDeviceGetName, char *name, int length, int device) { return snprintf(name, length, "processor as CUDA device %d", device), success; }
+CALL(cuDeviceGetPCIBusId, char *name, int length, int device) { return snprintf(name, length, "0000:%02x:00.0", device), success; }
 CALL(cuDeviceGetAttribute, int *value, int attribute, int) { return *value = attribute == 75 ? 9 : attribute == 76 ? 0 : 1, success; }
 CALL(cuDeviceTotalMem_v2, u64 *bytes, int) { return *bytes = total(), success; }
 CALL(cuDevicePrimaryCtxRetain, u64 *context, int device) {
@@ -166,3 +167,13 @@ CALL(cuEventRecord, u64, Stream *) { return success; }
 CALL(cuEventSynchronize, u64) { return state(); }
 CALL(cuEventElapsedTime, float *milliseconds, u64, u64) { return *milliseconds = 1, success; }
 CALL(cuEventDestroy_v2, u64) { return success; }
+
+// The management library: what is loaded by its name finds it here, too.
+CALL(nvmlInit_v2) { return success; }
+CALL(nvmlDeviceGetHandleByPciBusId_v2, const char *bus, u64 *device) { return *device = strtoul(bus + 5, nullptr, 16) + 1, success; }
+CALL(nvmlDeviceGetMemoryInfo, u64, u64 *memory) {
+  LOCKED;
+  memory[0] = total(), memory[1] = total() - used, memory[2] = used;
+  return success;
+}
+CALL(nvmlDeviceGetUtilizationRates, u64, u32 *percent) { return percent[0] = 25, percent[1] = 10, success; }
