@@ -12,7 +12,7 @@ Option<double> every = NumberOption.Create("--every", "Seconds between faults; 0
 Option<int> slots = NumberOption.Create("--slots", "KV slots of each silo.", 64, 1, 4096);
 Option<int> tokens = NumberOption.Create("--tokens", "Most tokens each session makes; 0: the whole image.", 0, 0, 1024);
 Option<int> seed = NumberOption.Create("--seed", "Of the schedule and of all that is asked for.", 1, 0, int.MaxValue);
-Option<string[]> faults = ChoiceOption.CreateMany("--faults", "Kinds of faults that happen. Default: all but Nothing.", Enum.GetNames<FaultKind>(), [.. Enum.GetNames<FaultKind>().Where(name => name != nameof(FaultKind.Nothing))]);
+Option<string[]> faults = ChoiceOption.CreateMany("--faults", "Kinds of faults that happen. Default: all but Nothing.", [.. Enum.GetNames<FaultKind>().Where(name => name != nameof(FaultKind.Nothing))], Enum.GetNames<FaultKind>());
 var silo = new Option<string[]>("--silo-option") { Description = "Further option of each silo, for instance --silo-option=--threads=1.", DefaultValueFactory = _ => [] };
 var folder = new Option<string?>("--folder") { Description = "Where logs and the store's data go, and stay. Default: a temporary folder, which stays if something broke." };
 var json = new Option<string?>("--json") { Description = "File for the results." };

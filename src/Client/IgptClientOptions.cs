@@ -9,7 +9,7 @@ public sealed class IgptClientOptions
     /// <summary>How long one call or stream goes on trying without an answer, at least 0; what works in between starts it anew. Default 2 minutes, enough for a silo or a gateway to be replaced; 0 = never try again.</summary>
     public TimeSpan RetryLimit { get; init; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>The wait after a first failure, at least 0; it doubles with each further one. Default 100 ms. Half of every wait is random, so that clients do not come back all at once; what a server asks for by RetryInfo is waited out before.</summary>
+    /// <summary>The wait after a first failure, at least 0; it doubles with each further one. Where there are several gateways the next is tried at once, and waits begin when each has failed. Default 100 ms. Half of every wait is random, so that clients do not come back all at once; what a server asks for by RetryInfo is waited out before.</summary>
     public TimeSpan FirstBackoff { get; init; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The longest wait, at least <see cref="FirstBackoff"/>. Default 5 seconds.</summary>

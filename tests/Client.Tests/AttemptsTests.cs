@@ -52,6 +52,25 @@ public sealed class AttemptsTests : IDisposable
     }
 
     [Fact]
+    public async Task Recover_AnotherGatewayHasNotFailed_DoesNotWait()
+    {
+        var attempts = new Attempts(_gateways, deadline: null);
+        attempts.Next();
+        attempts.Answered();
+        await RecoverAsync(attempts);
+        Assert.Empty(_time.Waits);
+        for (int i = 0; i < 3; i++)
+        {
+            attempts.Next();
+            await RecoverAsync(attempts);
+        }
+
+        double[] longest = [0.1, 0.2, 0.4];
+        Assert.Equal(longest.Length, _time.Waits.Count);
+        Assert.All(_time.Waits.Zip(longest), wait => Assert.InRange(wait.First.TotalSeconds, wait.Second / 2, wait.Second));
+    }
+
+    [Fact]
     public async Task Recover_ManyStreamsOfOneGateway_MoveOnByOne()
     {
         Attempts[] streams = [.. Enumerable.Range(0, 5).Select(_ => new Attempts(_gateways, deadline: null))];

@@ -9,7 +9,7 @@ internal enum FaultKind
     /// <summary>SIGSTOP of a silo until it has been declared dead; then SIGCONT: it finds out and ends itself, and is started again.</summary>
     SiloFrozen,
 
-    /// <summary>kill -9 of a gateway; started again a second later.</summary>
+    /// <summary>kill -9 of a gateway; started again four seconds later.</summary>
     GatewayKilled,
 
     /// <summary>kill -9 of the store; started again on its folder after one to three seconds.</summary>

@@ -12,6 +12,7 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
 {
     const int TokensBefore = 10;
     static readonly TimeSpan RestartAfter = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan GatewayRestartAfter = TimeSpan.FromSeconds(4); // later than what its loss is measured by: a process that starts takes processors from the others
     static readonly TimeSpan LookLimit = TimeSpan.FromSeconds(2);
     static readonly TimeSpan DeathLimit = TimeSpan.FromSeconds(20);
     static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(60);
@@ -102,7 +103,7 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
                 await KillAsync(kind, await PickAsync(cluster.Silos), RestartAfter);
                 break;
             case FaultKind.GatewayKilled:
-                await KillAsync(kind, await PickAsync(cluster.Gateways), RestartAfter);
+                await KillAsync(kind, await PickAsync(cluster.Gateways), GatewayRestartAfter);
                 break;
             case FaultKind.Nothing:
                 Note(kind, new Victim(null, [.. sessions.Live]));

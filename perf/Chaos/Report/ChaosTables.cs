@@ -22,6 +22,7 @@ internal static class ChaosTables
         AnsiConsole.WriteLine($"declared dead after freezing, s: {report.Declared}; wrongly declared dead: {report.WrongDeaths}");
         foreach (Recovery recovery in report.Recoveries)
         {
+            AnsiConsole.WriteLine($"{recovery.Kind}, one by one: {string.Join("; ", recovery.Each)}");
             AnsiConsole.WriteLine($"{recovery.Kind}, the longest: {string.Join("; ", recovery.Longest)}");
         }
 

@@ -8,7 +8,7 @@ namespace IgptCluster.Chaos.Report;
 /// <param name="Session">Whose stream it was.</param>
 /// <param name="Node">To whom the fault happened.</param>
 /// <param name="At">When it happened (UTC), as the logs have it.</param>
-/// <param name="Seconds">From the fault to the end of the pause.</param>
+/// <param name="Seconds">How long the pause was.</param>
 internal sealed record Pause(string Session, string Node, DateTime At, double Seconds)
 {
     internal static Pause Of(Fault fault, Track track, double seconds) => new(track.SessionId, fault.Node, DateTime.UtcNow - Stopwatch.GetElapsedTime(fault.At), seconds);

@@ -63,7 +63,7 @@ internal sealed class Attempts(GatewayPool gateways, DateTime? deadline)
         _failures++;
         _failingSince ??= Options.Time.GetTimestamp();
         bool isFirstRound = !gateways.HasAnswered && !Options.WaitsForFirstAnswer;
-        TimeSpan delay = isFirstRound ? TimeSpan.Zero : verdict.Delay is { } asked ? asked + Jittered(Options.FirstBackoff) : Backoff();
+        TimeSpan delay = isFirstRound ? TimeSpan.Zero : verdict.Delay is { } asked ? asked + Jittered(Options.FirstBackoff) : Backoff(verdict.Remedy);
         if (verdict.Remedy == Remedy.None || Options.RetryLimit == TimeSpan.Zero || (isFirstRound && _failures >= gateways.Count)
             || _unanswered + Options.Time.GetElapsedTime(_failingSince.Value) + delay > Options.RetryLimit)
         {
@@ -84,9 +84,16 @@ internal sealed class Attempts(GatewayPool gateways, DateTime? deadline)
         await Task.Delay(delay, Options.Time, cancellationToken).ConfigureAwait(false);
     }
 
-    TimeSpan Backoff()
+    /// <summary>Another gateway is tried at once; the waits begin when each has failed.</summary>
+    TimeSpan Backoff(Remedy remedy)
     {
-        double doubled = Options.FirstBackoff.TotalSeconds * Math.Pow(2, Math.Min(_failures - 1, MostDoublings));
+        int rounds = remedy == Remedy.MoveOn ? _failures - gateways.Count : _failures - 1;
+        if (rounds < 0)
+        {
+            return TimeSpan.Zero;
+        }
+
+        double doubled = Options.FirstBackoff.TotalSeconds * Math.Pow(2, Math.Min(rounds, MostDoublings));
         return Jittered(TimeSpan.FromSeconds(Math.Min(doubled, Options.LastBackoff.TotalSeconds)));
     }
 
