@@ -136,8 +136,10 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
 
     async Task<Victim> PickAsync(IReadOnlyList<Node> nodes)
     {
+        // A gateway that nobody uses is hardly missed.
         Node[] up = [.. nodes.Where(node => node.IsUp)];
-        Node node = up[_random.Next(up.Length)];
+        Node[] used = [.. up.Where(node => node.Kind == NodeKind.Silo || Through(node).Count > 0)];
+        Node node = used.Length > 0 ? used[_random.Next(used.Length)] : up[_random.Next(up.Length)];
         return new Victim(node, node.Kind == NodeKind.Silo ? await GeneratedOnAsync(node.Name) : Through(node));
     }
 
