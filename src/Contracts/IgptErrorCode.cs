@@ -44,4 +44,10 @@ public enum IgptErrorCode
 
     /// <summary>The session was rewound while it was watched: what was seen of it is no longer its story (ABORTED).</summary>
     SessionRewound,
+
+    /// <summary>The cluster's store has no room for what is new (RESOURCE_EXHAUSTED; trying again does not help until something is deleted).</summary>
+    StoreFull,
+
+    /// <summary>What is stored is damaged (DATA_LOSS).</summary>
+    DataLoss,
 }

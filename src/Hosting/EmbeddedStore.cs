@@ -22,6 +22,7 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
 
     readonly string _folder;
     readonly StoreLease? _lease;
+    readonly StoreOptions _options;
     readonly ILoggerFactory _loggers;
     readonly ILogger _logger;
     readonly CancellationTokenSource _stopping = new();
@@ -30,11 +31,11 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
     StoreProcess? _process;
     Task _watch = Task.CompletedTask;
 
-    EmbeddedStore(string folder, StoreLease? lease)
+    EmbeddedStore(string folder, StoreLease? lease, StoreOptions options)
     {
         // Others' settings depend on its address: the process's own logging is not there yet.
         _loggers = LoggerFactory.Create(logging => logging.AddConsole().AddIgptLogging());
-        (_folder, _lease, _logger) = (folder, lease, _loggers.CreateLogger<EmbeddedStore>());
+        (_folder, _lease, _options, _logger) = (folder, lease, options, _loggers.CreateLogger<EmbeddedStore>());
     }
 
     /// <summary>Its address, with the password.</summary>
@@ -46,10 +47,11 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
     /// <summary>Finds a folder's store, or starts it.</summary>
     /// <param name="folder">The folder; made if it is missing.</param>
     /// <param name="isOwner">Whether this node keeps the cluster's membership, and so looks after the store; else it waits for that node's.</param>
+    /// <param name="options">How much memory and disk it may take.</param>
     /// <exception cref="InvalidOperationException">It cannot be started; the message has its words.</exception>
     /// <exception cref="ValidationException">Another node has the folder.</exception>
     /// <exception cref="OperationCanceledException">The process was told to stop.</exception>
-    public static async Task<EmbeddedStore> StartAsync(string folder, bool isOwner)
+    public static async Task<EmbeddedStore> StartAsync(string folder, bool isOwner, StoreOptions options)
     {
         string full = Path.GetFullPath(folder);
         if (full.Contains(',', StringComparison.Ordinal))
@@ -57,7 +59,7 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
             throw new ValidationException($"Igpt:Store:Folder: the path must have no comma; given '{full}'. Name another folder (--data FOLDER)");
         }
 
-        var store = new EmbeddedStore(full, isOwner ? StoreLease.Take(full) : null);
+        var store = new EmbeddedStore(full, isOwner ? StoreLease.Take(full) : null, options);
         try
         {
             if (!OperatingSystem.IsWindows())
@@ -113,10 +115,10 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
 
         if (_lease is not null)
         {
-            _process = StoreProcess.Start(_folder);
+            _process = StoreProcess.Start(_folder, _options);
         }
 
-        while (waited.Elapsed < StartLimit)
+        while (waited.Elapsed < StartLimit || StoreProcess.IsStarting(_folder))
         {
             Interrupted.ThrowIfCancellationRequested();
             if (await StoreProcess.FindAsync(_folder) is { } answering)
@@ -162,7 +164,7 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
                     continue;
                 }
 
-                if (!_process.HasEnded && silent.Elapsed < SilenceLimit)
+                if (!_process.HasEnded && (silent.Elapsed < SilenceLimit || StoreProcess.IsStarting(_folder)))
                 {
                     continue;
                 }
@@ -178,7 +180,7 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
                 await Task.Delay(backoff, _stopping.Token);
                 backoff = backoff * 2 < MaxBackoff ? backoff * 2 : MaxBackoff;
                 _process.Dispose();
-                _process = StoreProcess.Start(_folder);
+                _process = StoreProcess.Start(_folder, _options);
                 silent.Restart();
             }
         }

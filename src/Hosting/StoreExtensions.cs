@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using IgptCluster.Contracts;
+using IgptCluster.Hosting.Records;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Orleans.Storage;
 using StackExchange.Redis;
 
@@ -28,6 +30,7 @@ public static class StoreExtensions
         }
 
         silo.Services.AddSingleton<IStoredSessions>(_ => new StoredSessions(address, KeyOf(clusterId, "sessions", "")));
+        silo.Services.AddSingleton(_ => new StoreRoom(address));
         silo.Services.AddSingleton(_ => new StoreReadiness(address, KeyOf(clusterId, "readiness", Guid.NewGuid().ToString("N"))));
         silo.Services.AddHealthChecks().AddCheck<StoreReadiness>("store", tags: ["ready"]);
         silo.UseRedisReminderService(redis => redis.ConfigurationOptions = Parse(address));
@@ -72,14 +75,27 @@ public static class StoreExtensions
         return options;
     }
 
-    static ISiloBuilder AddStorage(this ISiloBuilder silo, string name, string clusterId, string address, TimeSpan? expiry) =>
-        silo.AddRedisGrainStorage(name, options => options.Configure<Orleans.Serialization.Serializer>((redis, serializer) =>
+    static ISiloBuilder AddStorage(this ISiloBuilder silo, string name, string clusterId, string address, TimeSpan? expiry)
+    {
+        string NameOf(string state, GrainId grain) => state.StartsWith(GuardedStorage.Damaged, StringComparison.Ordinal)
+            ? KeyOf(clusterId, "set-aside", $"{grain}/{state[GuardedStorage.Damaged.Length..]}")
+            : KeyOf(clusterId, name, name == "sessions" ? $"{grain.Key}" : $"{grain}/{state}");
+        string store = $"{name}-store";
+        silo.Services.AddKeyedSingleton<IGrainStorage>(name, (services, _) => new GuardedStorage(
+            services.GetRequiredKeyedService<IGrainStorage>(store),
+            new OrleansGrainStorageSerializer(services.GetRequiredService<Orleans.Serialization.Serializer>()),
+            services.GetRequiredService<StoreRoom>(),
+            NameOf,
+            services.GetRequiredService<ILogger<GuardedStorage>>()));
+        return silo.AddRedisGrainStorage(store, options =>
         {
-            redis.ConfigurationOptions = Parse(address);
-            redis.EntryExpiry = expiry;
-            redis.GetStorageKey = (state, grain) => KeyOf(clusterId, name, name == "sessions" ? $"{grain.Key}" : $"{grain}/{state}");
-            redis.GrainStorageSerializer = new OrleansGrainStorageSerializer(serializer);
-        }));
+            options.ConfigurationOptions = Parse(address);
+            options.EntryExpiry = expiry;
+            options.GetStorageKey = (state, grain) => NameOf(state, grain);
+            options.GrainStorageSerializer = new StoredRecord.Serializer();
+            options.DeleteStateOnClear = true;
+        });
+    }
 
     static string KeyOf(string clusterId, string storage, string rest) => $"igpt/{clusterId}/{storage}/{rest}";
 }

@@ -23,6 +23,17 @@ public sealed class StoreOptions : IValidatableObject
     /// <summary>Whether anything is stored. Default true; false: sessions, loaded models and put heads live as long as the processes that hold them.</summary>
     public bool Enabled { get; set; } = true;
 
+    /// <summary>Memory that the embedded store has for records, MB; the process takes some 300 MB beside it. What it has no room for is on the disk. Default 128: enough for those in use.</summary>
+    [Range(16, 1 << 20)]
+    public int Memory { get; set; } = 128;
+
+    /// <summary>
+    /// Disk that the embedded store's folder may take, MB. Before that new sessions and heads are refused (RESOURCE_EXHAUSTED), at last every write; nothing is dropped. Default 16384: some
+    /// three million finished sessions.
+    /// </summary>
+    [Range(256, 1 << 30)]
+    public int MaxDisk { get; set; } = 16_384;
+
     /// <summary>The embedded store's folder; null where there is none.</summary>
     /// <param name="clusterId">The cluster's id.</param>
     /// <exception cref="ValidationException">No folder is given, and the user has none.</exception>

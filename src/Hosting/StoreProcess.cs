@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -15,11 +16,14 @@ internal sealed partial class StoreProcess : IDisposable
     const string Program = "igpt-store";
     const string AddressFile = "address.json"; // written by the store, as the password
     const string PasswordFile = "password";
+    const string StartingFile = "starting"; // touched by it each second
     const string NonceKey = "igpt-store/nonce";
     const int Damaged = 4; // its exit code
     const int Terminate = 15; // the signals
     const int Kill = 9;
     const int MaxErrorLength = 1000;
+
+    static readonly TimeSpan StartingLimit = TimeSpan.FromSeconds(15);
 
     readonly Process _process;
     readonly StringBuilder _errors = new();
@@ -49,13 +53,18 @@ internal sealed partial class StoreProcess : IDisposable
     /// <exception cref="IOException">There is no password yet.</exception>
     internal static string Address(string folder) => $"!{Path.Combine(folder, "run", "store.sock")},password={File.ReadAllText(Path.Combine(folder, PasswordFile)).Trim()}";
 
+    /// <summary>Whether a folder's store says that it is getting ready: comparing its files and reading them may take long.</summary>
+    /// <param name="folder">The folder, a full path.</param>
+    internal static bool IsStarting(string folder) => DateTime.UtcNow - File.GetLastWriteTimeUtc(Path.Combine(folder, StartingFile)) < StartingLimit; // of no file: long ago
+
     /// <summary>Starts a folder's store; returns before it answers.</summary>
     /// <param name="folder">The folder, a full path.</param>
+    /// <param name="options">How much memory and disk it may take.</param>
     /// <exception cref="InvalidOperationException">The program is not there, or cannot be started.</exception>
-    internal static StoreProcess Start(string folder)
+    internal static StoreProcess Start(string folder, StoreOptions options)
     {
         (string program, string[] first) = FindProgram();
-        var start = new ProcessStartInfo(program, [.. first, "--folder", folder, "--detach"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, [.. first, "--folder", folder, "--memory", Text(options.Memory), "--max-disk", Text(options.MaxDisk), "--detach"]) { RedirectStandardOutput = true, RedirectStandardError = true };
         try
         {
             var store = new StoreProcess(Process.Start(start)!);
@@ -122,6 +131,8 @@ internal sealed partial class StoreProcess : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _process.Dispose();
+
+    static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     void Signal(int signal)
     {

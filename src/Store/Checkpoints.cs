@@ -1,3 +1,4 @@
+using System.Globalization;
 using IgptCluster.Store.Integrity;
 
 namespace IgptCluster.Store;
@@ -5,10 +6,14 @@ namespace IgptCluster.Store;
 /// <summary>Takes checkpoints while something is written, and writes its manifest: what is served can then be told from what was lost.</summary>
 /// <param name="folder">The store's folder.</param>
 /// <param name="server">Its server.</param>
-/// <param name="interval">Time between checkpoints.</param>
-internal sealed class Checkpoints(StoreFolder folder, StoreServer server, TimeSpan interval)
+/// <param name="settings">How the folder is served.</param>
+internal sealed class Checkpoints(StoreFolder folder, StoreServer server, StoreSettings settings)
 {
     const long MinLog = 1 << 20; // bytes of the append-only file: what test writes alone take is read again at once
+
+    const int LooksBetween = 6; // between two checkpoints
+
+    readonly RewriteNote _note = SealedFile.Read<RewriteNote>(folder.Note) ?? new RewriteNote(0, 0);
 
     /// <summary>The manifest of the last checkpoint.</summary>
     internal CheckpointManifest Manifest { get; private set; } = CheckpointManifest.Empty;
@@ -31,16 +36,25 @@ internal sealed class Checkpoints(StoreFolder folder, StoreServer server, TimeSp
 
     /// <summary>Takes checkpoints until it is told to stop. One that fails is told and tried again: until then the append-only file has all.</summary>
     /// <param name="cancellationToken">Stops.</param>
-    internal async Task RunAsync(CancellationToken cancellationToken)
+    /// <returns>Whether the process is to start again, to write its records anew.</returns>
+    internal async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
-        using var tick = new PeriodicTimer(interval);
+        using var tick = new PeriodicTimer(settings.CheckpointInterval / LooksBetween);
         try
         {
-            while (await tick.WaitForNextTickAsync(cancellationToken))
+            for (int looks = 1; await tick.WaitForNextTickAsync(cancellationToken); looks++)
             {
-                if (server.Committed - server.Begin >= MinLog)
+                // Where room is low what is needless goes sooner.
+                var room = Room.Of(folder, settings.MaxDisk);
+                if ((looks >= LooksBetween || room.IsLow) && server.Committed - server.Begin >= MinLog)
                 {
                     await TakeAsync();
+                    looks = 0;
+                }
+                else if (_note.IsWorthIt(room, room.IsLow ? await CountAsync(cancellationToken) : 0) && new DriveInfo(folder.Root).AvailableFreeSpace > room.Used)
+                {
+                    await File.WriteAllTextAsync(folder.Wanted, "", cancellationToken);
+                    return true;
                 }
             }
         }
@@ -48,10 +62,17 @@ internal sealed class Checkpoints(StoreFolder folder, StoreServer server, TimeSp
         {
             // It stops.
         }
+
+        return false;
     }
 
-    /// <summary>Takes one.</summary>
-    internal async Task TakeAsync()
+    async Task<long> CountAsync(CancellationToken cancellationToken)
+    {
+        using StoreConnection store = await StoreConnection.OpenAsync(folder, cancellationToken);
+        return long.Parse((await store.AskAsync(cancellationToken, "DBSIZE"))!, CultureInfo.InvariantCulture);
+    }
+
+    async Task TakeAsync()
     {
         try
         {

@@ -16,20 +16,21 @@ internal static class GarnetSettings
     internal const int LogSegment = 64 << 20;
 
     /// <summary>
-    /// Sizes for session logs of kilobytes, not for a cache of gigabytes: records that memory has no room for are on the disk, none is dropped. Checkpoints (<see cref="Checkpoints"/>) keep the append-only file
-    /// from growing for ever, and compaction before them the records. Compaction deletes nothing by itself: records that it moves are in no append-only file until the checkpoint.
+    /// Sizes for session logs of kilobytes, not for a cache of gigabytes: records that memory has no room for are on the disk, none is dropped. <see cref="Checkpoints"/> keep the append-only file
+    /// from growing for ever.
     /// </summary>
     /// <param name="folder">The store's folder.</param>
     /// <param name="port">Port on loopback beside the socket; null: none.</param>
     /// <param name="memory">Memory for records, MB.</param>
-    internal static GarnetServerOptions For(StoreFolder folder, int? port, int memory)
+    /// <param name="path">The socket; null: the folder's.</param>
+    internal static GarnetServerOptions For(StoreFolder folder, int? port, int memory, string? path = null)
     {
-        var socket = new UnixDomainSocketEndPoint(folder.Socket);
+        var socket = new UnixDomainSocketEndPoint(path ?? folder.Socket);
         return new GarnetServerOptions
         {
             QuietMode = true,
             EndPoints = port is { } number ? [socket, new IPEndPoint(IPAddress.Loopback, number)] : [socket],
-            UnixSocketPath = folder.Socket,
+            UnixSocketPath = path ?? folder.Socket,
             UnixSocketPermission = UnixFileMode.UserRead | UnixFileMode.UserWrite,
             AuthSettings = new PasswordAuthenticationSettings(folder.Password),
             EnableLua = true,
@@ -47,8 +48,7 @@ internal static class GarnetSettings
             IndexMemorySize = "4m",
             IndexMaxMemorySize = "64m",
             BufferPoolMemoryBudget = "64m",
-            CompactionType = LogCompactionType.Lookup,
-            CompactionMaxSegments = 4,
+            CompactionType = LogCompactionType.None, // with Lookup, recovery faulted after some of the kills (Garnet 2.2.8)
             EnableAOF = true,
             WaitForCommit = true,
             AofMemorySize = "16m",

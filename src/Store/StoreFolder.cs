@@ -36,6 +36,9 @@ internal sealed class StoreFolder : IDisposable
     /// <summary>The files of values that are no part of a record.</summary>
     internal static SegmentedLog Objects { get; } = new("log/Store/hlog_objs.", GarnetSettings.LogSegment);
 
+    /// <summary>All that is of the data, and not of the folder's use.</summary>
+    internal static IReadOnlyList<string> DataNames { get; } = ["data", "log", "manifest", "acknowledged", "rewritten"];
+
     /// <summary>The folder itself.</summary>
     internal string Root => _path;
 
@@ -59,6 +62,15 @@ internal sealed class StoreFolder : IDisposable
 
     /// <summary>What was acknowledged last (<see cref="Integrity.Acknowledged"/>).</summary>
     internal string Acknowledged => Path.Combine(_path, "acknowledged");
+
+    /// <summary>What the data took when it was last written anew (<see cref="RewriteNote"/>).</summary>
+    internal string Note => Path.Combine(_path, "rewritten");
+
+    /// <summary>There while the data is to be written anew at the next start.</summary>
+    internal string Wanted => Path.Combine(_path, "rewrite");
+
+    /// <summary>Touched while the store gets ready, so that whoever waits for it knows that it does; <c>EmbeddedStore</c> in Hosting reads it.</summary>
+    internal string Starting => Path.Combine(_path, "starting");
 
     /// <summary>The Unix socket, in a folder that only its user can enter.</summary>
     internal string Socket => Path.Combine(_path, "run", "store.sock");
@@ -110,7 +122,7 @@ internal sealed class StoreFolder : IDisposable
     /// <returns>Where the data is now; null: there was none.</returns>
     internal string? SetAside()
     {
-        string[] old = [.. new[] { Data, Log, Manifest, Acknowledged }.Where(path => File.Exists(path) || Directory.Exists(path))];
+        string[] old = [.. DataNames.Select(name => Path.Combine(_path, name)).Where(Path.Exists)];
         if (old.Length == 0)
         {
             return null;

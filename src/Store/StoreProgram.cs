@@ -12,6 +12,7 @@ internal static partial class StoreProgram
     const int FolderTaken = 3;
     const int Damaged = 4; // EmbeddedStore does not start it again
     const int WriteFailed = 5;
+    const int Rewrites = 6;
     const int NoSpace = 28; // errno
 
     /// <summary>Serves a folder.</summary>
@@ -30,6 +31,7 @@ internal static partial class StoreProgram
                 return await FailAsync(FolderTaken, $"another store serves {path}: stop it first, or name another folder");
             }
 
+            new Rewrite(folder, settings).Finish();
             if (acceptsLoss && folder.SetAside() is { } aside)
             {
                 Console.WriteLine($"The data of {path} was set aside in {aside}; nothing was deleted");
@@ -50,20 +52,30 @@ internal static partial class StoreProgram
 
     static async Task<int> ServeAsync(StoreFolder folder, string path, StoreSettings settings, CancellationToken cancellationToken)
     {
-        Acknowledged acknowledged = new FolderCheck(folder).Run();
+        await using var starting = new Heartbeat(folder.Starting);
+        Acknowledged acknowledged = await RewriteAsync(folder, settings, new FolderCheck(folder).Run());
         folder.ClearSocket();
         using StoreServer server = Start(folder, settings);
-        var checkpoints = new Checkpoints(folder, server, settings.CheckpointInterval);
-        var writes = new TestWrites(folder, server, checkpoints, acknowledged);
+        var checkpoints = new Checkpoints(folder, server, settings);
+        var writes = new TestWrites(folder, server, checkpoints, settings.MaxDisk, acknowledged);
         checkpoints.Begin();
         await writes.BeginAsync(cancellationToken);
         folder.Announce(settings.Port);
+        await starting.DisposeAsync();
         Console.WriteLine($"Ready: store on {(settings.Port is null ? folder.Socket : $"127.0.0.1:{settings.Port}")}, folder {path}");
         try
         {
-            Task taking = checkpoints.RunAsync(cancellationToken);
-            await writes.RunAsync(cancellationToken);
-            await taking;
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            Task<bool> taking = checkpoints.RunAsync(ending.Token);
+            Task writing = writes.RunAsync(ending.Token);
+            await Task.WhenAny(taking, writing);
+            if (taking.IsCompletedSuccessfully && await taking)
+            {
+                Environment.Exit(await FailAsync(Rewrites, $"much of {path} is of records that were overwritten or deleted, so the store ends and must be started again: it writes the others anew then"));
+            }
+
+            await ending.CancelAsync();
+            await Task.WhenAll(taking, writing);
             return 0;
         }
         catch (IOException failure)
@@ -71,6 +83,23 @@ internal static partial class StoreProgram
             // At once: Garnet's own end waits for writes that never come.
             Environment.Exit(await FailAsync(WriteFailed, $"{path} cannot be written, so the store ends and must be started again: {OneLine(failure.Message)}. Is there room on the disk?"));
             return WriteFailed;
+        }
+    }
+
+    static async Task<Acknowledged> RewriteAsync(StoreFolder folder, StoreSettings settings, Acknowledged last)
+    {
+        CheckpointIndex.RemoveOthers(folder);
+        var rewrite = new Rewrite(folder, settings);
+        try
+        {
+            return await rewrite.RunAsync(last);
+        }
+        catch (Exception failure)
+        {
+            // Of whatever kind: the old data is whole, and is served.
+            rewrite.Finish();
+            await Console.Error.WriteLineAsync($"igpt-store: the records of {folder.Root} could not be written anew, and are served as they are: {OneLine(failure.Message)}");
+            return last;
         }
     }
 

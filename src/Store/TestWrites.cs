@@ -10,16 +10,19 @@ namespace IgptCluster.Store;
 /// <param name="folder">The store's folder.</param>
 /// <param name="server">Its server.</param>
 /// <param name="checkpoints">Its checkpoints.</param>
+/// <param name="maxDisk">Disk that the folder may take, bytes.</param>
 /// <param name="last">What was acknowledged before.</param>
-internal sealed class TestWrites(StoreFolder folder, StoreServer server, Checkpoints checkpoints, Acknowledged last)
+internal sealed class TestWrites(StoreFolder folder, StoreServer server, Checkpoints checkpoints, long maxDisk, Acknowledged last)
 {
     const string NumberKey = "igpt-store/test-write";
-    const string NonceKey = "igpt-store/nonce"; // read by EmbeddedStore
+    const string NonceKey = "igpt-store/nonce"; // read by StoreProcess in Hosting
+    const string RoomKey = "igpt-store/room"; // read by StoreRoom in Hosting
 
     static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     Acknowledged _last = last;
+    string? _told;
 
     /// <summary>Compares what is in the data with what was acknowledged, and writes once.</summary>
     /// <param name="cancellationToken">Gives up.</param>
@@ -68,6 +71,13 @@ internal sealed class TestWrites(StoreFolder folder, StoreServer server, Checkpo
     {
         long number = _last.Number + 1;
         await store.AskAsync(cancellationToken, "SET", NumberKey, number.ToString(CultureInfo.InvariantCulture));
+        string words = Room.Of(folder, maxDisk).Words;
+        if (words != _told)
+        {
+            await store.AskAsync(cancellationToken, "SET", RoomKey, words);
+            _told = words;
+        }
+
         try
         {
             (long begin, long until) = (server.Begin, server.Committed);

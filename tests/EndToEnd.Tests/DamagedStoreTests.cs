@@ -96,6 +96,28 @@ public sealed class DamagedStoreTests(DamagedStoreTests.Written written) : IClas
         Assert.Equal(Written.Value(7), await again.AskAsync("HGET", "record-7", "data"));
     }
 
+    [Fact]
+    public async Task Store_KilledAgainBeforeItsFirstCheckpoint_HasAllRecords()
+    {
+        await using var store = new StoreFolderProcess();
+        written.CopyTo(store.Folder);
+        await store.StartAsync("--checkpoint-seconds", "1");
+        using (StoreClient client = await store.ConnectAsync())
+        {
+            long before = Written.VersionOf(store);
+            await Written.UntilAsync(client, () => Written.VersionOf(store) > before); // with a hash table of its own, beside the one before
+        }
+
+        for (int start = 0; start < 2; start++)
+        {
+            await store.KillAsync();
+            await store.StartAsync();
+        }
+
+        using StoreClient again = await store.ConnectAsync();
+        Assert.Equal(Written.Value(7), await again.AskAsync("HGET", "record-7", "data"));
+    }
+
     // A file of commits is known by its folder: its name changes with each write.
     static string FileOrFolder(string file) => file.Contains("log-commits", StringComparison.Ordinal) ? "log-commits" : file;
 
@@ -160,8 +182,8 @@ public sealed class DamagedStoreTests(DamagedStoreTests.Written written) : IClas
             await WriteAsync(client, 0, Records - InTheEnd);
             for (int checkpoint = 0; checkpoint < 2; checkpoint++)
             {
-                long before = Version();
-                await UntilAsync(client, () => Version() > before);
+                long before = VersionOf(_store);
+                await UntilAsync(client, () => VersionOf(_store) > before);
             }
 
             await WriteAsync(client, Records - InTheEnd, Records);
@@ -178,12 +200,12 @@ public sealed class DamagedStoreTests(DamagedStoreTests.Written written) : IClas
             }
         }
 
-        long Version() => _store.Sealed("manifest")?.GetProperty("Version").GetInt64() ?? 0;
+        internal static long VersionOf(StoreFolderProcess store) => store.Sealed("manifest")?.GetProperty("Version").GetInt64() ?? 0;
 
         long Number() => _store.Sealed("acknowledged")?.GetProperty("Number").GetInt64() ?? 0;
 
         // Checkpoints are taken while something is written.
-        static async Task UntilAsync(StoreClient? client, Func<bool> holds)
+        internal static async Task UntilAsync(StoreClient? client, Func<bool> holds)
         {
             using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);

@@ -74,6 +74,28 @@ internal sealed class StoreFolderProcess : IAsyncDisposable
         return said.RootElement.Clone();
     }
 
+    /// <summary>Ends whichever store serves the folder, as a node that a test has killed leaves it: the folder tells which process it is.</summary>
+    public async Task EndAnyAsync()
+    {
+        string address = Path.Combine(Folder, "address.json");
+        if (!File.Exists(address))
+        {
+            return;
+        }
+
+        try
+        {
+            using JsonDocument said = JsonDocument.Parse(await File.ReadAllTextAsync(address, CancellationToken.None));
+            using Process store = Process.GetProcessById(said.RootElement.GetProperty("process").GetInt32());
+            store.Kill();
+            await store.WaitForExitAsync(CancellationToken.None);
+        }
+        catch (ArgumentException)
+        {
+            // It has ended.
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_process is not null)

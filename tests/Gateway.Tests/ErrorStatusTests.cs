@@ -33,6 +33,8 @@ public sealed class ErrorStatusTests
     [InlineData(IgptErrorCode.Draining, StatusCode.Unavailable)]
     [InlineData(IgptErrorCode.DeadlineExceeded, StatusCode.DeadlineExceeded)]
     [InlineData(IgptErrorCode.HeadReadOnly, StatusCode.FailedPrecondition)]
+    [InlineData(IgptErrorCode.StoreFull, StatusCode.ResourceExhausted)]
+    [InlineData(IgptErrorCode.DataLoss, StatusCode.DataLoss)]
     [InlineData(IgptErrorCode.Internal, StatusCode.Internal)]
     public void CodeOf_ContractsErrors_IsTheContractsStatus(IgptErrorCode code, StatusCode status) => Assert.Equal(status, ErrorStatus.CodeOf(code));
 

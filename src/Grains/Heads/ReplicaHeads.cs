@@ -111,6 +111,11 @@ internal sealed class ReplicaHeads(ReplicaId replica)
             return new IgptException(IgptErrorCode.NoReplica, $"replica {replica} has not been given its model's heads yet: try again in a moment") { RetryAfter = LateRetry };
         }
 
+        if (_put.Find(name) is { IsDamaged: true } || (_put.Find("") is { IsDamaged: true } && name.Length > 0))
+        {
+            return new IgptException(IgptErrorCode.DataLoss, $"what is stored of head '{name}' of model '{replica.Model}' is damaged: put the head again, or restore the store from a copy") { Field = "head" };
+        }
+
         string[] names = [.. Describe(model).Heads.Select(head => $"'{head.Name}'")];
         string rest = names.Length > NamesShown ? $" and {names.Length - NamesShown} more" : "";
         return name.Length == 0

@@ -16,10 +16,12 @@ internal sealed record HeadIndex([property: Id(0)] string[] Names);
 /// <param name="model">The model's grain.</param>
 internal sealed class HeadStore(IGrainStorage? storage, GrainId model)
 {
+    const long FirstRevision = 1; // what any replica still has is later
+
     readonly GrainState<HeadIndex> _index = new(new HeadIndex([]));
     readonly Dictionary<string, GrainState<HeadChange>> _heads = [];
 
-    /// <summary>All that is stored.</summary>
+    /// <summary>All that is stored. Of what is damaged it is told that it is: the other heads are as they were.</summary>
     internal async Task<HeadChange[]> ReadAsync()
     {
         if (storage is null)
@@ -27,15 +29,16 @@ internal sealed class HeadStore(IGrainStorage? storage, GrainId model)
             return [];
         }
 
-        await storage.ReadAsync("heads", model, _index);
-        if (!_index.RecordExists)
+        bool isDamaged = await IsDamagedAsync("heads", _index);
+        if (isDamaged || !_index.RecordExists)
         {
             // A provider may have put an empty one there, without names.
             _index.State = new HeadIndex([]);
         }
 
         GrainState<HeadChange>[] heads = await Task.WhenAll(_index.State!.Names.Select(ReadAsync));
-        return [.. heads.Where(head => head.RecordExists && head.State is not null).Select(head => head.State!)];
+        IEnumerable<HeadChange> known = heads.Where(head => head.RecordExists && head.State is not null).Select(head => head.State!);
+        return [.. isDamaged ? known.Append(Damaged("")) : known];
     }
 
     /// <summary>Stores a change, and forgets those that are not to be kept.</summary>
@@ -55,7 +58,7 @@ internal sealed class HeadStore(IGrainStorage? storage, GrainId model)
 
         head.State = change;
         await storage.WriteStateAsync(NameOf(change.Name), model, head);
-        string[] names = [.. kept.Append(change.Name).Distinct().Order(StringComparer.Ordinal)];
+        string[] names = [.. kept.Append(change.Name).Where(name => name.Length > 0).Distinct().Order(StringComparer.Ordinal)];
         if (names.AsSpan().SequenceEqual(_index.State!.Names))
         {
             return;
@@ -74,9 +77,28 @@ internal sealed class HeadStore(IGrainStorage? storage, GrainId model)
     async Task<GrainState<HeadChange>> ReadAsync(string name)
     {
         var head = new GrainState<HeadChange>();
-        await storage!.ReadAsync(NameOf(name), model, head);
+        if (await IsDamagedAsync(NameOf(name), head))
+        {
+            (head.State, head.RecordExists) = (Damaged(name), true);
+        }
+
         return _heads[name] = head;
     }
+
+    async Task<bool> IsDamagedAsync<T>(string name, GrainState<T> state)
+    {
+        try
+        {
+            await storage!.ReadAsync(name, model, state);
+            return false;
+        }
+        catch (IgptException damage) when (damage.Code == IgptErrorCode.DataLoss)
+        {
+            return true; // the storage has told it
+        }
+    }
+
+    static HeadChange Damaged(string name) => new(name, FirstRevision, FirstRevision, Head: null, IsDamaged: true);
 
     static string NameOf(string head) => $"head-{head}";
 }

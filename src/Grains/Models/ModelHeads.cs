@@ -47,14 +47,14 @@ internal sealed partial class ModelHeads(string model, HeadStore store, TimeProv
         : throw new IgptException(IgptErrorCode.HeadNotFound, $"model '{model}' has no head '{name}': nothing was deleted") { Field = "head" };
 
     /// <summary>Makes a change hold.</summary>
-    /// <exception cref="IgptException">StoreUnavailable: nothing was changed.</exception>
+    /// <exception cref="IgptException">StoreUnavailable, StoreFull: nothing was changed.</exception>
     internal async Task ApplyAsync(HeadChange change)
     {
         try
         {
             await store.WriteAsync(change, _table.Stamps.Select(stamp => stamp.Name));
         }
-        catch (Exception failure)
+        catch (Exception failure) when (failure is not IgptException { Code: IgptErrorCode.StoreFull })
         {
             LogNotStored(failure, model, change.Name);
             throw new IgptException(IgptErrorCode.StoreUnavailable, $"head '{change.Name}' cannot be stored, so nothing was changed: the cluster's store does not answer. Try again in a moment")

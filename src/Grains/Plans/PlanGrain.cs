@@ -24,7 +24,16 @@ internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider se
     {
         if (_storage is not null)
         {
-            await _storage.ReadAsync(StateName, this.GetGrainId(), _state);
+            try
+            {
+                await _storage.ReadAsync(StateName, this.GetGrainId(), _state);
+            }
+            catch (IgptException damage) when (damage.Code == IgptErrorCode.DataLoss)
+            {
+                // Silos serve what they are configured to; what is set from now on is stored in its place.
+                LogDamaged(damage.Message);
+                _state.RecordExists = false;
+            }
         }
 
         if (!_state.RecordExists || _state.State!.Revision < cluster.Plan.Revision)
@@ -103,7 +112,7 @@ internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider se
             _state.State = before;
             DeactivateOnIdle();
             LogNotStored(failure);
-            throw new IgptException(IgptErrorCode.StoreUnavailable, "the cluster's store does not answer, so nothing was changed: try again in a moment") { RetryAfter = StoreRetry };
+            throw failure as IgptException ?? new IgptException(IgptErrorCode.StoreUnavailable, "the cluster's store does not answer, so nothing was changed: try again in a moment") { RetryAfter = StoreRetry };
         }
 
         await Task.WhenAll(cluster.Silos.Keys.Select(silo => TellAsync(silo.ToParsableString(), plan)));
@@ -122,6 +131,9 @@ internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider se
             LogNotTold(failure, silo);
         }
     }
+
+    [LoggerMessage(1304, LogLevel.Critical, "The cluster's plan is damaged, so models are served as each silo is configured: load and scale again what was loaded and scaled. {Damage}")]
+    partial void LogDamaged(string damage);
 
     [LoggerMessage(1302, LogLevel.Error, "The cluster's plan cannot be stored")]
     partial void LogNotStored(Exception failure);

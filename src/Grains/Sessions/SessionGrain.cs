@@ -266,7 +266,7 @@ internal sealed partial class SessionGrain : Grain, ISessionGrain, IRemindable, 
         catch (Exception failure)
         {
             LogNotStored(failure, Id);
-            throw NotStored();
+            throw failure is IgptException { Code: IgptErrorCode.StoreFull } ? failure : NotStored();
         }
 
         await _alarm.SettledAsync();

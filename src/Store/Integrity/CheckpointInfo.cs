@@ -10,8 +10,9 @@ namespace IgptCluster.Store.Integrity;
 /// <param name="LogUntil">Up to here the record log does not change any more, and is needed; what follows is in the checkpoint's snapshot.</param>
 /// <param name="ObjectsBegin">Where the log of large values begins.</param>
 /// <param name="ObjectsUntil">Likewise of that log.</param>
+/// <param name="LogEnd">Where the record log ended.</param>
 /// <param name="AppendOnlyBegin">From here on the append-only file is needed.</param>
-internal sealed record CheckpointInfo(Guid Token, long Version, long LogBegin, long LogUntil, long ObjectsBegin, long ObjectsUntil, long AppendOnlyBegin)
+internal sealed record CheckpointInfo(Guid Token, long Version, long LogBegin, long LogUntil, long ObjectsBegin, long ObjectsUntil, long LogEnd, long AppendOnlyBegin)
 {
     // Of its lines, those that Tsavorite does not tell: format 7.
     const int BeginSegmentLine = 13;
@@ -48,6 +49,7 @@ internal sealed record CheckpointInfo(Guid Token, long Version, long LogBegin, l
                 Math.Min(info.startLogicalAddress, Math.Min(info.flushedLogicalAddress, info.snapshotStartFlushedLogicalAddress)),
                 segment << bits,
                 objects,
+                info.finalLogicalAddress,
                 info.cookie is { Length: >= 12 } cookie ? BinaryPrimitives.ReadInt64LittleEndian(cookie.AsSpan(sizeof(int))) : 0);
         }
         catch (Exception unreadable) when (unreadable is IOException or TsavoriteException or FormatException or ArgumentException or IndexOutOfRangeException or OverflowException)

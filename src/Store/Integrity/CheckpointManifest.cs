@@ -19,7 +19,7 @@ internal sealed record CheckpointManifest(long Version, Extent[] Files, Extent[]
     internal static CheckpointManifest Measure(StoreFolder folder, CheckpointInfo checkpoint, CheckpointManifest before)
     {
         var known = before.Logs.ToDictionary(extent => extent.File);
-        string[] files = [.. new[] { Path.Combine(folder.Checkpoints, $"{checkpoint.Token}"), folder.Indexes }.SelectMany(path => Directory.GetFiles(path, "*", SearchOption.AllDirectories))];
+        string[] files = [.. new[] { Path.Combine(folder.Checkpoints, $"{checkpoint.Token}"), CheckpointIndex.Needed(folder, checkpoint) }.OfType<string>().SelectMany(path => Directory.GetFiles(path, "*", SearchOption.AllDirectories))];
         return new CheckpointManifest(
             checkpoint.Version,
             [.. files.Select(file => Extent.Measure(folder.Root, Path.GetRelativePath(folder.Root, file), 0, new FileInfo(file).Length))],

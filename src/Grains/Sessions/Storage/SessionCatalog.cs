@@ -42,9 +42,9 @@ public sealed class SessionCatalog(IGrainFactory grains, IServiceProvider servic
             {
                 seen[id] = await describe(id);
             }
-            catch (IgptException gone) when (gone.Code == IgptErrorCode.SessionNotFound)
+            catch (IgptException gone) when (gone.Code is IgptErrorCode.SessionNotFound or IgptErrorCode.DataLoss)
             {
-                // It has ended since it was named.
+                // It has ended since it was named; or its record is damaged, which the log tells, and so does a call to it.
                 seen[id] = null;
             }
             catch (OrleansException)
