@@ -11,7 +11,8 @@ internal sealed class Checkpoints(StoreFolder folder, StoreServer server, StoreS
 {
     const long MinLog = 1 << 20; // bytes of the append-only file: what test writes alone take is read again at once
 
-    const int LooksBetween = 6; // between two checkpoints
+    const long MaxLog = 256 << 20; // sooner then: a start reads it all, and it counts as disk
+    const int LooksBetween = 30; // between two checkpoints
 
     readonly RewriteNote _note = SealedFile.Read<RewriteNote>(folder.Note) ?? new RewriteNote(0, 0);
 
@@ -46,12 +47,13 @@ internal sealed class Checkpoints(StoreFolder folder, StoreServer server, StoreS
             {
                 // Where room is low what is needless goes sooner.
                 var room = Room.Of(folder, settings.MaxDisk);
-                if ((looks >= LooksBetween || room.IsLow) && server.Committed - server.Begin >= MinLog)
+                long log = server.Committed - server.Begin;
+                if (log >= MaxLog || (log >= MinLog && (looks >= LooksBetween || (room.IsLow && looks >= LooksBetween / 6))))
                 {
                     await TakeAsync();
                     looks = 0;
                 }
-                else if (_note.IsWorthIt(room, room.IsLow ? await CountAsync(cancellationToken) : 0) && new DriveInfo(folder.Root).AvailableFreeSpace > room.Used)
+                else if (room.IsLow && looks % (LooksBetween / 6) == 0 && _note.IsWorthIt(room, await CountAsync(cancellationToken)) && new DriveInfo(folder.Root).AvailableFreeSpace > room.Used)
                 {
                     await File.WriteAllTextAsync(folder.Wanted, "", cancellationToken);
                     return true;

@@ -42,7 +42,7 @@ internal static class GarnetSettings
             LogDir = folder.Log,
             EnableStorageTier = true,
             LogMemorySize = $"{memory}m",
-            PageSize = "1m",
+            PageSize = "1m", // smaller ones stalled writes and broke recovery (Garnet 2.2.8, 8 and 16 KB)
             SegmentSize = $"{LogSegment}",
             ObjectLogSegmentSize = $"{LogSegment}",
             IndexMemorySize = "4m",

@@ -5,13 +5,10 @@ namespace IgptCluster.Store;
 /// <param name="Keys">Number of records.</param>
 internal sealed record RewriteNote(long Used, long Keys)
 {
-    const long MinData = 512L << 20;
     const int Growth = 3; // logs, a snapshot of memory and the append-only file may hold a record each
 
     /// <summary>Whether much of the data is of records that were overwritten or deleted since.</summary>
     /// <param name="room">The data now.</param>
     /// <param name="keys">Number of records now.</param>
-    internal bool IsWorthIt(Room room, long keys) => room.IsLow
-        ? room.Used > Growth * Used || keys < Keys - (Keys / 10)
-        : room.Used > Growth * Math.Max(Used, MinData);
+    internal bool IsWorthIt(Room room, long keys) => room.Used > Growth * Used || keys < Keys - (Keys / 10);
 }

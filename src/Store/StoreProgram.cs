@@ -55,9 +55,10 @@ internal static partial class StoreProgram
         await using var starting = new Heartbeat(folder.Starting);
         Acknowledged acknowledged = await RewriteAsync(folder, settings, new FolderCheck(folder).Run());
         folder.ClearSocket();
+        using var memory = new MemoryWatch(settings.Memory);
         using StoreServer server = Start(folder, settings);
         var checkpoints = new Checkpoints(folder, server, settings);
-        var writes = new TestWrites(folder, server, checkpoints, settings.MaxDisk, acknowledged);
+        var writes = new TestWrites(folder, server, checkpoints, settings, acknowledged);
         checkpoints.Begin();
         await writes.BeginAsync(cancellationToken);
         folder.Announce(settings.Port);

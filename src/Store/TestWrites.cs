@@ -10,9 +10,9 @@ namespace IgptCluster.Store;
 /// <param name="folder">The store's folder.</param>
 /// <param name="server">Its server.</param>
 /// <param name="checkpoints">Its checkpoints.</param>
-/// <param name="maxDisk">Disk that the folder may take, bytes.</param>
+/// <param name="settings">How the folder is served.</param>
 /// <param name="last">What was acknowledged before.</param>
-internal sealed class TestWrites(StoreFolder folder, StoreServer server, Checkpoints checkpoints, long maxDisk, Acknowledged last)
+internal sealed class TestWrites(StoreFolder folder, StoreServer server, Checkpoints checkpoints, StoreSettings settings, Acknowledged last)
 {
     const string NumberKey = "igpt-store/test-write";
     const string NonceKey = "igpt-store/nonce"; // read by StoreProcess in Hosting
@@ -71,7 +71,7 @@ internal sealed class TestWrites(StoreFolder folder, StoreServer server, Checkpo
     {
         long number = _last.Number + 1;
         await store.AskAsync(cancellationToken, "SET", NumberKey, number.ToString(CultureInfo.InvariantCulture));
-        string words = Room.Of(folder, maxDisk).Words;
+        string words = Room.Of(folder, settings.MaxDisk).Words;
         if (words != _told)
         {
             await store.AskAsync(cancellationToken, "SET", RoomKey, words);

@@ -170,12 +170,17 @@ public sealed class StoredRecordTests : IAsyncDisposable
 
     static GenerateRequest Request(ulong seed) => new()
     {
-        Model = ModelName, Samples = 2, Sampling = new SamplingParameters { Seed = seed }, SessionTtl = Duration.FromTimeSpan(TimeSpan.FromHours(1)),
+        Model = ModelName,
+        Samples = 2,
+        Sampling = new SamplingParameters { Seed = seed },
+        SessionTtl = Duration.FromTimeSpan(TimeSpan.FromHours(1)),
     };
 
     static ClassifyRequest Classify(string head) => new()
     {
-        Model = ModelName, Head = head, Images = { new ImageInput { Encoded = Google.Protobuf.ByteString.CopyFrom(File.ReadAllBytes(Path.Combine(GoldenSet.RepositoryRoot(), "tests", "images", "house.png"))) } },
+        Model = ModelName,
+        Head = head,
+        Images = { new ImageInput { Encoded = Google.Protobuf.ByteString.CopyFrom(File.ReadAllBytes(Path.Combine(GoldenSet.RepositoryRoot(), "tests", "images", "house.png"))) } },
     };
 
     static PutHeadRequest Head(string name)
