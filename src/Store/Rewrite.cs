@@ -102,6 +102,9 @@ internal sealed class Rewrite(StoreFolder folder, StoreSettings settings)
             case RedisType.String:
                 await to.StringSetAsync(key, await from.StringGetAsync(key));
                 break;
+            case RedisType.SortedSet: // reminders
+                await to.SortedSetAddAsync(key, await from.SortedSetRangeByRankWithScoresAsync(key));
+                break;
             case RedisType.None: // it has expired since
                 return;
             case var other:

@@ -99,6 +99,7 @@ internal static partial class StoreProgram
         {
             // Of whatever kind: the old data is whole, and is served.
             rewrite.Finish();
+            SealedFile.Write(folder.Note, new RewriteNote(Room.Of(folder, settings.MaxDisk).Used, 0)); // not again at once
             await Console.Error.WriteLineAsync($"igpt-store: the records of {folder.Root} could not be written anew, and are served as they are: {OneLine(failure.Message)}");
             return last;
         }
