@@ -34,8 +34,7 @@ public static class HeadRules
         var broken = new List<FieldViolation>();
         if (!IdRule.IsKeptBy(head.Name))
         {
-            string given = head.Name.Length <= 80 ? $"'{head.Name}'" : $"{head.Name.Length:N0} characters";
-            broken.Add(new("head", $"a head's name is {IdRule.Words}; given {given}"));
+            broken.Add(new("head", $"a head's name is {IdRule.Words}; given {Echo.Quoted(head.Name)}"));
         }
 
         if (head.Layer < 0 || head.Layer > layers)

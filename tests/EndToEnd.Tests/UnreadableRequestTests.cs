@@ -85,6 +85,21 @@ public sealed class UnreadableRequestTests(SharedSilo silo) : IClassFixture<Shar
         AssertRefused(await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(Cancelled)), "session_ttl: must be 0 s …");
     }
 
+    [Fact]
+    public async Task Call_HugeNames_IsRefusedWithItsOwnStatus()
+    {
+        using GrpcChannel channel = silo.Server.Connect();
+        string name = new('x', 1 << 20);
+        RpcException model = await Assert.ThrowsAsync<RpcException>(() => new ImageGpt.ImageGptClient(channel).ClassifyAsync(new ClassifyRequest { Model = name }, cancellationToken: Cancelled).ResponseAsync);
+        Assert.Equal(StatusCode.NotFound, model.StatusCode);
+        Assert.StartsWith("no model 'xx", model.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains($"the cluster has '{SharedSilo.Generator}'", model.Status.Detail, StringComparison.Ordinal);
+
+        RpcException session = await Assert.ThrowsAsync<RpcException>(() => new Sessions.SessionsClient(channel).GetAsync(new GetSessionRequest { SessionId = name[..4000] }, cancellationToken: Cancelled).ResponseAsync);
+        Assert.Equal(StatusCode.NotFound, session.StatusCode);
+        Assert.Contains("(4,000 characters)", session.Status.Detail, StringComparison.Ordinal);
+    }
+
     static void AssertRefused(RpcException refused, string rule)
     {
         Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);

@@ -55,4 +55,31 @@ public sealed class ErrorStatusTests
         Assert.Equal(("images", "too many"), (violation.Field, violation.Description));
         Assert.Equal(2, status.GetDetail<RetryInfo>()!.RetryDelay.Seconds);
     }
+
+    public static TheoryData<string> HugeTexts => [new string('x', 1 << 20), new string('ö', 4000), string.Concat(Enumerable.Repeat("🎨", 4000)), new string('%', 4000), $"x{new string('\0', 4000)}"];
+
+    [Theory]
+    [MemberData(nameof(HugeTexts))]
+    public void ToRpcException_HugeMessage_StaysBelowFourKilobytes(string text)
+    {
+        FieldViolation[] violations = [.. Enumerable.Range(0, 1000).Select(i => new FieldViolation($"labels[{i}].{text}", $"{i} {text}"))];
+        Assert.InRange(TrailerBytes(new IgptException(IgptErrorCode.ModelNotFound, text) { Field = text }), 1000, 4096);
+        Assert.InRange(TrailerBytes(new IgptException(IgptErrorCode.InvalidArgument, text) { Field = text }), 1000, 4096);
+        Assert.InRange(TrailerBytes(new IgptException(IgptErrorCode.InvalidArgument, text) { Violations = [.. violations], RetryAfter = TimeSpan.FromDays(1000) }), 1000, 4096);
+    }
+
+    [Fact]
+    public void ToRpcException_MessageThatFits_IsWhole()
+    {
+        string message = new('x', 1000);
+        Assert.Equal(message, new IgptException(IgptErrorCode.ModelNotFound, message).ToRpcException().Status.Detail);
+    }
+
+    /// <summary>What the status adds to a response's trailers.</summary>
+    static int TrailerBytes(IgptException failure)
+    {
+        RpcException exception = failure.ToRpcException();
+        int details = exception.Trailers.Sum(entry => entry.IsBinary ? (entry.ValueBytes.Length + 2) / 3 * 4 : entry.Value.Length);
+        return Uri.EscapeDataString(exception.Status.Detail).Length + details;
+    }
 }

@@ -30,7 +30,7 @@ public sealed class HeadMessagesTests
         { "head", "given '.hidden'", request => request.Head = ".hidden" },
         { "head", "given 'é'", request => request.Head = "é" },
         { "head", "1 … 64", request => request.Head = new string('x', 65) },
-        { "head", "given 5,000 characters", request => request.Head = new string('x', 5000) },
+        { "head", "(5,000 characters)", request => request.Head = new string('x', 5000) },
         { "layer", "0 … 3; given 4", request => request.Layer = 4 },
         { "layer", "given 2147483647", request => request.Layer = uint.MaxValue },
         { "labels[1]", "given 0", request => request.Labels[1] = "" },

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Google.Rpc;
 using Grpc.Core;
+using IgptCluster.Protocol;
 using IgptCluster.Protocol.V1;
 
 namespace IgptCluster.Cli.Commands;
@@ -31,7 +32,7 @@ internal static class HeadCommands
         application.SetAction(command, async (parsed, context) =>
         {
             string path = parsed.GetRequiredValue(file);
-            PutHeadRequest request = await HeadFile.ReadAsync(path, context.CancellationToken);
+            PutHeadRequest request = await ReadAsync(path, context.CancellationToken);
             request.Model = parsed.GetRequiredValue(model) is { Length: > 0 } givenModel ? givenModel : request.Model;
             request.Head = parsed.GetRequiredValue(name) is { Length: > 0 } givenName ? givenName : request.Head;
             Head head = await SendAsync(path, request, context);
@@ -45,6 +46,19 @@ internal static class HeadCommands
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    static async Task<PutHeadRequest> ReadAsync(string path, CancellationToken cancellationToken)
+    {
+        byte[] bytes = await InputFile.ReadAsync(path, HeadFile.MaxBytes, cancellationToken);
+        try
+        {
+            return HeadFile.Read(new MemoryStream(bytes), path == "-" ? null : path);
+        }
+        catch (InvalidDataException failure)
+        {
+            throw new CliException(ExitCode.BadInput, $"'{path}' {failure.Message}");
+        }
     }
 
     static async Task<Head> SendAsync(string path, PutHeadRequest request, CliContext context)

@@ -12,11 +12,17 @@ internal static class ErrorStatus
 {
     const string Domain = "igpt";
 
+    // A status travels in a response's trailers twice: its message as it is, and all of it in base64. HTTP/2 implementations take 8 KiB of headers at least, some no more, and what is
+    // too large arrives as another error. Together these stay below 4 KiB.
+    const int MaxMessageBytes = 1000;
+    const int MaxViolationBytes = 800;
+    const int MaxFieldBytes = 100;
+
     /// <summary>The exception to throw to the client.</summary>
     /// <param name="failure">What failed.</param>
     public static RpcException ToRpcException(this IgptException failure)
     {
-        var status = new Status { Code = (int)CodeOf(failure.Code), Message = failure.Message };
+        var status = new Status { Code = (int)CodeOf(failure.Code), Message = StatusText.Fit(failure.Message, MaxMessageBytes) };
         status.Details.AddRange(Details(failure).Select(Any.Pack));
         return status.ToRpcException();
     }
@@ -44,16 +50,30 @@ internal static class ErrorStatus
         yield return new ErrorInfo { Domain = Domain, Reason = Reason(failure.Code) };
         if (failure.Code == IgptErrorCode.InvalidArgument)
         {
-            FieldViolation[] broken = failure.Violations.Length > 0 ? failure.Violations : [new FieldViolation(failure.Field, failure.Message)];
-            yield return new BadRequest
-            {
-                FieldViolations = { broken.Select(one => new BadRequest.Types.FieldViolation { Field = one.Field, Description = one.Message }) },
-            };
+            yield return new BadRequest { FieldViolations = { Violations(failure) } };
         }
 
         if ((failure.RetryAfter ?? DefaultRetry(failure.Code)) is { } delay)
         {
             yield return new RetryInfo { RetryDelay = Duration.FromTimeSpan(delay) };
+        }
+    }
+
+    /// <summary>As many of the broken rules as there is room for.</summary>
+    static IEnumerable<BadRequest.Types.FieldViolation> Violations(IgptException failure)
+    {
+        FieldViolation[] broken = failure.Violations.Length > 0 ? failure.Violations : [new FieldViolation(failure.Field, failure.Message)];
+        int left = MaxViolationBytes;
+        foreach (FieldViolation one in broken)
+        {
+            var shown = new BadRequest.Types.FieldViolation { Field = StatusText.Fit(one.Field, MaxFieldBytes), Description = StatusText.Fit(one.Message, MaxViolationBytes - MaxFieldBytes) };
+            left -= shown.CalculateSize();
+            if (left < 0)
+            {
+                yield break;
+            }
+
+            yield return shown;
         }
     }
 

@@ -59,8 +59,8 @@ internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, 
         RequireDevices();
         if (!Names.Contains(model))
         {
-            string why = cluster.LoadFailure(model) is { } failure ? $". It could not be loaded from '{failure.Source}': {failure.Message}" : "";
-            throw new IgptException(IgptErrorCode.ModelNotFound, $"no model '{model}'; the cluster has {(Names.Count > 0 ? string.Join(", ", Names.Select(known => $"'{known}'")) : "none")}{why}")
+            string why = cluster.LoadFailure(model) is { } failure ? $". It could not be loaded from {Echo.Quoted(failure.Source)}: {failure.Message}" : "";
+            throw new IgptException(IgptErrorCode.ModelNotFound, $"no model {Echo.Quoted(model)}; the cluster has {Echo.List([.. Names])}{why}")
             {
                 Field = "model",
             };

@@ -42,7 +42,7 @@ internal sealed class ClusterService(ClusterView cluster, ModelDirectory models,
     async Task<Empty> TellAsync(string name, Func<ISiloGrain, Task> tell, CancellationToken cancellationToken)
     {
         KeyValuePair<SiloAddress, SiloAdvertisement>[] named = [.. cluster.Silos.Where(silo => silo.Value.Name == name)];
-        Require.That(named.Length > 0, "silo", $"must be the name of a live silo: {string.Join(", ", cluster.Silos.Values.Select(silo => $"'{silo.Name}'"))}; given '{name}'");
+        Require.That(named.Length > 0, "silo", $"must be the name of a live silo: {Echo.List([.. cluster.Silos.Values.Select(silo => silo.Name)])}; given {Echo.Quoted(name)}");
         await Task.WhenAll(named.Select(silo => tell(grains.GetGrain<ISiloGrain>(silo.Key.ToParsableString())).WaitAsync(cancellationToken)));
         return new Empty();
     }

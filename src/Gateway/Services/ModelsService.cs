@@ -47,8 +47,8 @@ internal sealed class ModelsService(ModelDirectory models, IGrainFactory grains,
     public override async Task<Model> Load(LoadModelRequest request, ServerCallContext context)
     {
         Require.That(
-            request.Model.Length is > 0 and <= 128 && !request.Model.AsSpan().ContainsAny(";/"), "model", $"must be 1 … 128 characters without ';' and '/'; given '{request.Model}'");
-        Require.That(Path.IsPathFullyQualified(request.Source), "source", $"must be a checkpoint folder's full path, as the silos see it; given '{request.Source}'");
+            request.Model.Length is > 0 and <= 128 && !request.Model.AsSpan().ContainsAny(";/"), "model", $"must be 1 … 128 characters without ';' and '/'; given {Echo.Quoted(request.Model)}");
+        Require.That(Path.IsPathFullyQualified(request.Source), "source", $"must be a checkpoint folder's full path, as the silos see it; given {Echo.Quoted(request.Source)}");
         await grains.GetGrain<IModelGrain>(request.Model).LoadAsync(new ModelDeployment
         {
             Source = request.Source,
@@ -83,7 +83,7 @@ internal sealed class ModelsService(ModelDirectory models, IGrainFactory grains,
 
     /// <summary>A data type by its full name; empty where none is given.</summary>
     static string TypeOf(string given, string field) => given.Length == 0 ? "" : DataTypeNames.Find(given, ReplicaOptions.Types)
-        ?? throw Require.Invalid(field, $"must be {ChoiceOption.List(ReplicaOptions.Types)}, or be left out; given '{given}'");
+        ?? throw Require.Invalid(field, $"must be {ChoiceOption.List(ReplicaOptions.Types)}, or be left out; given {Echo.Quoted(given)}");
 
     /// <summary>This gateway knows of what it changed itself, even where it was not told of it.</summary>
     async Task<Model> DescribeNewAsync(string name)

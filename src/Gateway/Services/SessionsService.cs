@@ -100,7 +100,7 @@ internal sealed class SessionsService(IGrainFactory grains, ModelDirectory model
     {
         if (!SessionId.IsWellFormed(id))
         {
-            throw new IgptException(IgptErrorCode.SessionNotFound, $"no session '{id}': a session's id is 32 lower-case hexadecimal digits") { Field = "session_id" };
+            throw new IgptException(IgptErrorCode.SessionNotFound, $"no session {Echo.Quoted(id)}: a session's id is 32 lower-case hexadecimal digits") { Field = "session_id" };
         }
 
         // Sessions live on silos with devices: without one there is nowhere to ask.

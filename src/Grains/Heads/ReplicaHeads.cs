@@ -7,7 +7,6 @@ namespace IgptCluster.Grains.Heads;
 /// <param name="replica">The replica, for messages.</param>
 internal sealed class ReplicaHeads(ReplicaId replica)
 {
-    const int NamesShown = 20;
     static readonly TimeSpan LateRetry = TimeSpan.FromSeconds(1);
 
     readonly HeadTable _put = new();
@@ -113,15 +112,13 @@ internal sealed class ReplicaHeads(ReplicaId replica)
 
         if (_put.Find(name) is { IsDamaged: true } || (_put.Find("") is { IsDamaged: true } && name.Length > 0))
         {
-            return new IgptException(IgptErrorCode.DataLoss, $"what is stored of head '{name}' of model '{replica.Model}' is damaged: put the head again, or restore the store from a copy") { Field = "head" };
+            return new IgptException(IgptErrorCode.DataLoss, $"what is stored of head {Echo.Quoted(name)} of model '{replica.Model}' is damaged: put the head again, or restore the store from a copy") { Field = "head" };
         }
 
-        string[] names = [.. Describe(model).Heads.Select(head => $"'{head.Name}'")];
-        string rest = names.Length > NamesShown ? $" and {names.Length - NamesShown} more" : "";
         return name.Length == 0
             ? new IgptException(IgptErrorCode.Unsupported, $"model '{replica.Model}' has no classifier head: use Embed, put a head with PutHead, or ask for a model that has one")
             : new IgptException(
-                IgptErrorCode.HeadNotFound, $"model '{replica.Model}' has no head '{name}'; it has {(names.Length > 0 ? string.Join(", ", names.Take(NamesShown)) + rest : "none")}")
+                IgptErrorCode.HeadNotFound, $"model '{replica.Model}' has no head {Echo.Quoted(name)}; it has {Echo.List([.. Describe(model).Heads.Select(head => head.Name)])}")
             {
                 Field = "head",
             };

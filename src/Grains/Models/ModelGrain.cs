@@ -162,7 +162,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
         }
         catch (TimeoutException)
         {
-            throw new IgptException(IgptErrorCode.NoReplica, $"a silo did not read '{deployment.Source}' within {CheckLimit.TotalSeconds:0} s, so nothing was changed: try again") { RetryAfter = LookInterval };
+            throw new IgptException(IgptErrorCode.NoReplica, $"a silo did not read {Echo.Quoted(deployment.Source)} within {CheckLimit.TotalSeconds:0} s, so nothing was changed: try again") { RetryAfter = LookInterval };
         }
     }
 
@@ -241,9 +241,8 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
 
     IgptException NotServed()
     {
-        string known = cluster.Models is { Count: > 0 } models ? string.Join(", ", models.Select(model => $"'{model}'")) : "no model at all";
-        string why = cluster.LoadFailure(Name) is { } failure ? $" It could not be loaded from '{failure.Source}': {failure.Message}" : "";
-        return new IgptException(IgptErrorCode.ModelNotFound, $"no silo serves a model '{Name}'; the cluster has {known}.{why}") { Field = "model" };
+        string why = cluster.LoadFailure(Name) is { } failure ? $" It could not be loaded from {Echo.Quoted(failure.Source)}: {failure.Message}" : "";
+        return new IgptException(IgptErrorCode.ModelNotFound, $"no silo serves a model {Echo.Quoted(Name)}; the cluster has {Echo.List([.. cluster.Models])}.{why}") { Field = "model" };
     }
 
     void RequireNotOwn(ModelDescription checkpoint, string name, string otherwise)

@@ -44,7 +44,7 @@ internal sealed partial class ModelHeads(string model, HeadStore store, TimeProv
     /// <exception cref="IgptException">HeadNotFound.</exception>
     internal HeadChange Delete(string name) => _table.Find(name) is { Head: not null } deleted
         ? deleted with { Revision = NextRevision(), Head = null }
-        : throw new IgptException(IgptErrorCode.HeadNotFound, $"model '{model}' has no head '{name}': nothing was deleted") { Field = "head" };
+        : throw new IgptException(IgptErrorCode.HeadNotFound, $"model '{model}' has no head {Echo.Quoted(name)}: nothing was deleted") { Field = "head" };
 
     /// <summary>Makes a change hold.</summary>
     /// <exception cref="IgptException">StoreUnavailable, StoreFull: nothing was changed.</exception>

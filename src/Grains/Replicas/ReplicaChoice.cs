@@ -73,7 +73,8 @@ public static class ReplicaChoice
     {
         string states = replicas.Count == 0
             ? "none has been started yet"
-            : string.Join("; ", replicas.Select(replica => $"{replica.Id} on {replica.Silo} is {replica.State.ToString().ToLowerInvariant()} {replica.Message}".TrimEnd()));
+            : string.Join("; ", replicas.Take(Echo.MaxItems).Select(replica => $"{replica.Id} on {replica.Silo} is {replica.State.ToString().ToLowerInvariant()} {Echo.Cut(replica.Message, Echo.MaxLength)}".TrimEnd()))
+                + (replicas.Count > Echo.MaxItems ? $"; and {replicas.Count - Echo.MaxItems:N0} more" : "");
         return new IgptException(IgptErrorCode.NoReplica, $"no replica of model '{name}' is ready: {states}") { RetryAfter = Retry };
     }
 

@@ -1,10 +1,10 @@
 using System.Security.Cryptography;
 using System.Text;
-using Google.Protobuf;
 using IgptCluster.Contracts;
 using IgptCluster.Files;
 using IgptCluster.Grains.Replicas;
 using IgptCluster.Model.Checkpoints;
+using IgptCluster.Protocol;
 using IgptCluster.Protocol.V1;
 
 namespace IgptCluster.Silo.Replicas;
@@ -13,7 +13,6 @@ namespace IgptCluster.Silo.Replicas;
 internal static class HeadFiles
 {
     const string Subfolder = "heads";
-    const long MaxBytes = 512 << 20;
 
     /// <summary>Reads and checks a folder's heads.</summary>
     /// <param name="checkpoint">The folder's checkpoint.</param>
@@ -78,10 +77,10 @@ internal static class HeadFiles
     {
         try
         {
-            PutHeadRequest file = Read(path, stream => JsonParser.Default.Parse<PutHeadRequest>(new StreamReader(stream)));
+            PutHeadRequest file = Read(path, stream => HeadFile.Read(stream, path));
             return new HeadSpec
             {
-                Name = file.Head.Length > 0 ? file.Head : Path.GetFileNameWithoutExtension(path),
+                Name = file.Head,
                 Layer = (int)Math.Min(file.Layer, int.MaxValue),
                 Labels = [.. file.Labels],
                 Weight = [.. file.Weight],
@@ -91,19 +90,18 @@ internal static class HeadFiles
         catch (UserFileException failure)
         {
             problems.Add($"{Shown(path)}: {failure.Rule}");
-            return null;
         }
-        catch (IOException failure)
+        catch (Exception failure) when (failure is InvalidDataException or IOException)
         {
-            // Protobuf's exceptions are of this kind too.
-            problems.Add($"{Shown(path)}: is not a head file (the JSON form of PutHeadRequest): {failure.Message}");
-            return null;
+            problems.Add($"{Shown(path)}: {failure.Message}");
         }
+
+        return null;
     }
 
     static T Read<T>(string path, Func<Stream, T> read)
     {
-        using UserFile file = UserFile.Open(path, MaxBytes);
+        using UserFile file = UserFile.Open(path, HeadFile.MaxBytes);
         using Stream stream = file.OpenStream();
         T result = read(stream);
         file.RequireUnchanged();
