@@ -63,6 +63,11 @@ public sealed class CommandProgram(string name, RootCommand root)
         {
             return await TellAsync(parsed, known.Code, known.Message);
         }
+        catch (Exception failure)
+        {
+            await Error.WriteLineAsync($"{name}: a bug: {failure}");
+            return await TellAsync(parsed, Failed, $"failed by a bug, {failure.GetType().Name}: the lines above belong into a report");
+        }
     }
 
     /// <summary>Refuses a command line before it is parsed.</summary>

@@ -1,5 +1,8 @@
+using System.ComponentModel.DataAnnotations;
+using IgptCluster.Hosting.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace IgptCluster.Hosting;
 
@@ -11,11 +14,14 @@ public static class ServerBuilder
     /// inotify instances (128 by default) for each process.
     /// </summary>
     /// <param name="settings">Settings of the command line; they win over files and environment.</param>
+    /// <exception cref="ValidationException">A file of settings cannot be read.</exception>
     public static WebApplicationBuilder Create(IReadOnlyDictionary<string, string?> settings)
     {
+        SettingsFiles.Check();
         WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"] });
         builder.Configuration.AddInMemoryCollection(settings);
         builder.Logging.AddIgptLogging();
+        builder.Services.AddHostedService<UncaughtFailures>();
         return builder;
     }
 }

@@ -17,11 +17,18 @@ internal sealed class StoreLease : IDisposable
 
     /// <summary>Takes a folder's lease.</summary>
     /// <param name="folder">The folder; made if it is missing.</param>
-    /// <exception cref="ValidationException">Another node has it; the message says which.</exception>
-    /// <exception cref="IOException">The folder cannot be made or written.</exception>
+    /// <exception cref="ValidationException">Another node has it, and the message says which; or the folder cannot be made or written.</exception>
     internal static StoreLease Take(string folder)
     {
-        Directory.CreateDirectory(folder);
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw Unusable(folder, failure);
+        }
+
         string file = Path.Combine(folder, LockFile);
         string holder = Path.Combine(folder, HolderFile);
         FileStream locked;
@@ -35,12 +42,28 @@ internal sealed class StoreLease : IDisposable
                 $"Igpt:Store:Folder: {folder} is in use by {Describe(holder)}: stop that node, join its cluster (--primary-port PORT), or name another folder (--data FOLDER)", failure);
         }
 
-        File.WriteAllText(holder, JsonSerializer.Serialize(new Holder(Environment.ProcessId, Environment.MachineName, DateTimeOffset.Now)));
-        return new StoreLease(locked);
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw Unusable(folder, failure);
+        }
+
+        try
+        {
+            File.WriteAllText(holder, JsonSerializer.Serialize(new Holder(Environment.ProcessId, Environment.MachineName, DateTimeOffset.Now)));
+            return new StoreLease(locked);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            locked.Dispose();
+            throw Unusable(folder, failure);
+        }
     }
 
     /// <inheritdoc/>
     public void Dispose() => _lock.Dispose();
+
+    static ValidationException Unusable(string folder, Exception failure) => new(
+        $"Igpt:Store:Folder: data cannot be kept in {folder}: {failure.Message.TrimEnd('.')}. Name a folder that this user can write (--data FOLDER), or keep nothing (--no-store)", failure);
 
     static string Describe(string file)
     {

@@ -65,6 +65,11 @@ internal sealed partial class StoreProcess : IDisposable
     {
         (string program, string[] first) = FindProgram();
         var start = new ProcessStartInfo(program, [.. first, "--folder", folder, "--memory", Text(options.Memory), "--max-disk", Text(options.MaxDisk), "--detach"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        if (Path.GetDirectoryName(DotnetHost()) is { Length: > 0 } root)
+        {
+            start.Environment["DOTNET_ROOT"] = root; // a published store runs on the .NET of this process, wherever that is
+        }
+
         try
         {
             var store = new StoreProcess(Process.Start(start)!);
@@ -75,7 +80,7 @@ internal sealed partial class StoreProcess : IDisposable
         }
         catch (System.ComponentModel.Win32Exception failure)
         {
-            throw new InvalidOperationException($"the embedded store cannot be started: '{program}' cannot be run ({failure.Message}). Put it in PATH, use --store with the address of a Redis-compatible store, or keep nothing (--no-store)", failure);
+            throw new InvalidOperationException($"the embedded store cannot be started: '{program}' cannot be run ({failure.Message}). Make it executable, use --store with the address of a Redis-compatible store, or keep nothing (--no-store)", failure);
         }
     }
 
@@ -179,8 +184,16 @@ internal sealed partial class StoreProcess : IDisposable
         string published = Path.Combine(own.FullName, "store", Program);
         string built = Path.Combine(own.Parent!.Parent!.FullName, "Store", own.Name, Program + ".dll");
         return File.Exists(published) ? (published, [])
-            : File.Exists(built) ? ("dotnet", [built])
+            : File.Exists(built) ? (DotnetHost(), [built])
             : throw new InvalidOperationException($"the embedded store is not there: expected {published} or {built}. Build or publish src/Store, use --store with the address of a Redis-compatible store, or keep nothing (--no-store)");
+    }
+
+    /// <summary>The program that runs this process's .NET: <c>dotnet</c> need not be in PATH.</summary>
+    static string DotnetHost()
+    {
+        // <root>/shared/Microsoft.NETCore.App/<version>/
+        string own = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet"));
+        return File.Exists(own) ? own : "dotnet";
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]

@@ -70,7 +70,10 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>A silo of a user whose home folder is given, and holds its sessions.</summary>
-    public static Task<ServerProcess> StartSiloInHomeAsync(string home, params string[] arguments)
+    public static Task<ServerProcess> StartSiloInHomeAsync(string home, params string[] arguments) => StartSiloInHomeAsync(home, [], arguments);
+
+    /// <summary>Starts a silo of a user whose home is a given folder, with further variables of the environment; null takes one away.</summary>
+    public static Task<ServerProcess> StartSiloInHomeAsync(string home, (string Name, string? Value)[] environment, params string[] arguments)
     {
         int[] ports = FreePorts(2);
         string cluster = Guid.NewGuid().ToString("N");
@@ -80,8 +83,7 @@ internal sealed class ServerProcess : IAsyncDisposable
             ports[0],
             cluster,
             grpc: null,
-            ("HOME", home),
-            ("XDG_DATA_HOME", null));
+            [("HOME", home), ("XDG_DATA_HOME", null), .. environment]);
     }
 
     /// <summary>A silo that joins another's cluster.</summary>
@@ -154,10 +156,18 @@ internal sealed class ServerProcess : IAsyncDisposable
     public static Task<(int Code, string Output)> RunToEndAsync(string project, string[] arguments, params (string Name, string Value)[] environment) =>
         RunToEndAsync(project, arguments, FolderOf(project), environment);
 
+    /// <summary>Runs a server in a working folder; it is to end by itself.</summary>
+    public static Task<(int Code, string Output)> RunToEndInAsync(string workingFolder, string project, params string[] arguments) =>
+        RunToEndAsync(StartOf(project, arguments, FolderOf(project)), workingFolder);
+
     /// <summary>Runs a copy of a server that is to end by itself, and gives what it wrote.</summary>
-    public static async Task<(int Code, string Output)> RunToEndAsync(string project, string[] arguments, string folder, params (string Name, string Value)[] environment)
+    public static Task<(int Code, string Output)> RunToEndAsync(string project, string[] arguments, string folder, params (string Name, string Value)[] environment) =>
+        RunToEndAsync(StartOf(project, arguments, folder), GoldenSet.RepositoryRoot(), environment);
+
+    static async Task<(int Code, string Output)> RunToEndAsync(ProcessStartInfo start, string workingFolder, params (string Name, string Value)[] environment)
     {
-        var process = new Process { StartInfo = StartOf(project, arguments, folder) };
+        start.WorkingDirectory = workingFolder;
+        var process = new Process { StartInfo = start };
         process.StartInfo.Environment["Igpt__Store__Enabled"] = "false";
         foreach ((string name, string value) in environment)
         {

@@ -217,6 +217,67 @@ public sealed class StartupTests
         Assert.Equal(2, code);
     }
 
+    [Theory]
+    [InlineData("Silo")]
+    [InlineData("Gateway")]
+    public async Task SiloAndGateway_BrokenSettingsFile_SayWhereInOneLine(string project)
+    {
+        string folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+        string file = Path.Combine(folder, "appsettings.json");
+        try
+        {
+            await File.WriteAllTextAsync(file, "{\n  broken\n}", Cancelled);
+            await AssertRefusedAsync($"{file}: is not JSON: line 2, column 3: ");
+            await File.WriteAllTextAsync(file, "[1]", Cancelled);
+            await AssertRefusedAsync($"{file}: must be a JSON object; given Array");
+            File.Delete(file);
+            using Process pipe = Process.Start("mkfifo", [file]);
+            await pipe.WaitForExitAsync(Cancelled);
+            await AssertRefusedAsync($"{file}: ");
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        async Task AssertRefusedAsync(string words)
+        {
+            (int code, string output) = await ServerProcess.RunToEndInAsync(folder, project, project == "Silo" ? ["--model", Bundled] : []);
+            Assert.StartsWith($"igpt {project.ToLowerInvariant()}: {words}", output, StringComparison.Ordinal);
+            Assert.DoesNotContain('\n', output);
+            Assert.Equal(2, code);
+        }
+    }
+
+    [Theory]
+    [InlineData("/proc/igpt")]
+    [InlineData("/dev/null")]
+    [InlineData("/dev/null/igpt")]
+    public async Task Silo_DataFolderThatCannotBeWritten_SaysSoInOneLine(string folder)
+    {
+        (int code, string output) = await ServerProcess.RunToEndAsync("Silo", ["--model", Bundled, "--data", folder], ("Igpt__Store__Enabled", "true"));
+        Assert.StartsWith($"igpt silo: Igpt:Store:Folder: data cannot be kept in {folder}: ", output, StringComparison.Ordinal);
+        Assert.EndsWith("(--data FOLDER), or keep nothing (--no-store)", output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', output);
+        Assert.Equal(2, code);
+    }
+
+    [Fact]
+    public async Task Silo_DotnetNotInPath_StartsItsStore()
+    {
+        string home = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+        try
+        {
+            await using ServerProcess server = await ServerProcess.StartSiloInHomeAsync(home, [("PATH", home), ("DOTNET_ROOT", null)], "--model", Bundled);
+            server.Signal("TERM");
+            Assert.Equal(0, await server.EndAsync());
+        }
+        finally
+        {
+            Directory.Delete(home, recursive: true);
+        }
+    }
+
     [Fact]
     public async Task Silo_UserWithoutALocalShareFolder_MakesIt()
     {
