@@ -18,7 +18,7 @@ internal static class GatewayApplication
         WebApplicationBuilder builder = ServerBuilder.Create(given);
         NodeSettings settings = builder.ReadSettings(out GatewayOptions limits);
         PortCheck.Require(settings.Cluster, settings.Listen);
-        string? membership = settings.Store.Address.Length > 0 ? settings.Store.Address : null;
+        string? membership = settings.Store.Membership();
         if (membership is not null)
         {
             await StoreExtensions.RequireAsync(membership);

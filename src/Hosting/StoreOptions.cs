@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using IgptCluster.Files;
 using StackExchange.Redis;
 
 namespace IgptCluster.Hosting;
@@ -9,10 +10,18 @@ namespace IgptCluster.Hosting;
 /// </summary>
 public sealed class StoreOptions : IValidatableObject
 {
+    /// <summary>What a password in <see cref="Address"/> follows.</summary>
+    internal const string PasswordPart = ",password=";
+
+    const int MaxPasswordBytes = 64 << 10;
+
     /// <summary>
     /// A Redis-compatible store, <c>HOST:PORT[,password=…]</c> as StackExchange.Redis reads it. The cluster's membership is kept there too. Default: none.
     /// </summary>
     public string Address { get; set; } = "";
+
+    /// <summary>A file whose one line is the password of <see cref="Address"/>: neither process list nor configuration shows it. Default: none.</summary>
+    public string PasswordFile { get; set; } = "";
 
     /// <summary>
     /// A folder for the embedded store, which is started, or found running, by this process; for clusters of one machine. Default: one for the cluster's id in the user's local
@@ -33,6 +42,28 @@ public sealed class StoreOptions : IValidatableObject
     /// </summary>
     [Range(256, 1 << 30)]
     public int MaxDisk { get; set; } = 16_384;
+
+    /// <summary>The address of the store that keeps the cluster's membership, with its password, as StackExchange.Redis reads it; null where there is none.</summary>
+    /// <exception cref="ValidationException">The password's file cannot be read, or breaks the rule.</exception>
+    public string? Membership()
+    {
+        if (Address.Length == 0 || PasswordFile.Length == 0)
+        {
+            return Address.Length > 0 ? Address : null;
+        }
+
+        try
+        {
+            string password = UserFile.ReadText(PasswordFile, MaxPasswordBytes).TrimEnd('\r', '\n');
+            return password.Length > 0 && !password.AsSpan().ContainsAny(",\r\n")
+                ? $"{Address},password={password}"
+                : throw new ValidationException($"Igpt:Store:PasswordFile: {PasswordFile} must hold one line, the password, without a comma");
+        }
+        catch (UserFileException failure)
+        {
+            throw new ValidationException($"Igpt:Store:PasswordFile: {failure.Message}", failure);
+        }
+    }
 
     /// <summary>The embedded store's folder; null where there is none.</summary>
     /// <param name="clusterId">The cluster's id.</param>
@@ -62,6 +93,11 @@ public sealed class StoreOptions : IValidatableObject
         if (!Enabled && (Address.Length > 0 || Folder.Length > 0))
         {
             yield return new ValidationResult("Igpt:Store: nothing is to be stored (--no-store), and a place for it is given (--store or --data): give one of them", [nameof(Enabled)]);
+        }
+
+        if (PasswordFile.Length > 0 && (Address.Length == 0 || Address.Contains(PasswordPart, StringComparison.OrdinalIgnoreCase)))
+        {
+            yield return new ValidationResult("Igpt:Store:PasswordFile is the password of Igpt:Store:Address (--store HOST:PORT), which must be given without one", [nameof(PasswordFile)]);
         }
 
         string? broken = Address.Length > 0 ? Broken() : null;

@@ -60,7 +60,7 @@ internal sealed partial class SiloApplication(WebApplication app, ListenOptions 
         EmbeddedStore? store = stored.EmbeddedFolder(cluster.ClusterId) is { } folder ? await EmbeddedStore.StartAsync(folder, isOwner: cluster.PrimaryPort is null, stored) : null;
         try
         {
-            string? membership = stored.Address.Length > 0 ? stored.Address : null;
+            string? membership = stored.Membership();
             await (membership is null ? Task.CompletedTask : StoreExtensions.RequireAsync(membership));
             var advertisement = new SiloAdvertisement(cluster.SiloName(), devices, [.. replicas.Models.Select(model => model.ServedName)]);
             builder.UseOrleans(silo => silo.UseIgptClustering(cluster, membership).UseIgptStore(cluster.ClusterId, membership ?? store?.Address).AddIgptGrains(advertisement));

@@ -70,7 +70,10 @@ public sealed class CommandProgramTests
         Assert.Equal((2, "igpt test: not so"), await FailingAsync(new UsageException("not so")));
         Assert.Equal((1, "igpt test: no room\nigpt test: none at all"), await FailingAsync(new IOException("no room\nnone at all")));
         Assert.Equal((130, "igpt test: interrupted"), await FailingAsync(new OperationCanceledException()));
-        await Assert.ThrowsAsync<InvalidOperationException>(() => FailingAsync(new InvalidOperationException("a bug")));
+        (int code, string bug) = await FailingAsync(new InvalidOperationException("not foreseen"));
+        Assert.Equal(1, code);
+        Assert.StartsWith("igpt test: a bug: System.InvalidOperationException: not foreseen", bug, StringComparison.Ordinal);
+        Assert.EndsWith("igpt test: failed by a bug, InvalidOperationException: the lines above belong into a report", bug, StringComparison.Ordinal);
     }
 
     static async Task<(int Code, string Error)> FailingAsync(Exception failure)

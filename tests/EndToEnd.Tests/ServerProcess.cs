@@ -112,11 +112,12 @@ internal sealed class ServerProcess : IAsyncDisposable
             "Silo",
             [
                 "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--silo-port", Text(ports[0]), "--client-port", Text(ports[1]), "--cluster-id", cluster,
-                "--store", store, .. arguments,
+                .. arguments,
             ],
             ports[0],
             cluster,
-            grpc: null);
+            grpc: null,
+            ("Igpt__Store__Address", store));
     }
 
     /// <summary>A gateway of its own that joins a silo's cluster.</summary>
@@ -124,7 +125,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <param name="store">Where the membership is; null: with the silo.</param>
     public static Task<ServerProcess> StartGatewayAsync(ServerProcess silo, string? store = null)
     {
-        string[] membership = store is null ? [$"--Igpt:Cluster:PrimaryPort={silo.SiloPort}", "--Igpt:Store:Enabled=false"] : [$"--Igpt:Store:Address={store}"];
+        string[] membership = store is null ? [$"--Igpt:Cluster:PrimaryPort={silo.SiloPort}", "--Igpt:Store:Enabled=false"] : [];
         int[] ports = FreePorts(4);
         var grpc = new Uri($"http://127.0.0.1:{ports[2]}");
         return StartAsync(
@@ -135,7 +136,8 @@ internal sealed class ServerProcess : IAsyncDisposable
             ],
             ports[0],
             silo.ClusterId,
-            grpc);
+            grpc,
+            ("Igpt__Store__Address", store));
     }
 
     /// <summary>A gateway that is a cluster of its own, with an embedded store. It has no device and gets never ready: returns at once.</summary>

@@ -218,6 +218,42 @@ public sealed class StartupTests
     }
 
     [Theory]
+    [InlineData("--store", "store:6379,password=s3cret")]
+    [InlineData("--Igpt:Store:Address=store:6379,ssl=true,password=s3cret")]
+    public async Task SiloAndGateway_PasswordOnTheCommandLine_IsRefusedAndNotTold(params string[] arguments)
+    {
+        foreach (string project in new[] { "Silo", "Gateway" })
+        {
+            (int code, string output) = await ServerProcess.RunToEndAsync(project, arguments);
+            Assert.StartsWith($"igpt {project.ToLowerInvariant()}: --store: every user of this machine can read a password on a command line: ", output, StringComparison.Ordinal);
+            Assert.DoesNotContain("s3cret", output, StringComparison.Ordinal);
+            Assert.Equal(2, code);
+        }
+    }
+
+    [Theory]
+    [InlineData("a,b", "must hold one line, the password, without a comma")]
+    [InlineData("", "must hold one line, the password, without a comma")]
+    [InlineData(null, "there is no such file")]
+    public async Task Silo_PasswordFileThatHoldsNone_SaysTheRule(string? content, string words)
+    {
+        string folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+        string file = Path.Combine(folder, "secret");
+        try
+        {
+            await (content is null ? Task.CompletedTask : File.WriteAllTextAsync(file, content, Cancelled));
+            (int code, string output) = await ServerProcess.RunToEndAsync("Silo", ["--model", Bundled, "--store", "127.0.0.1:1", "--store-password-file", file], ("Igpt__Store__Enabled", "true"));
+            Assert.StartsWith($"igpt silo: Igpt:Store:PasswordFile: {file}", output, StringComparison.Ordinal);
+            Assert.Contains(words, output, StringComparison.Ordinal);
+            Assert.Equal(2, code);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Theory]
     [InlineData("Silo")]
     [InlineData("Gateway")]
     public async Task SiloAndGateway_BrokenSettingsFile_SayWhereInOneLine(string project)

@@ -41,7 +41,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     {
         await Store.StartAsync(cancellationToken);
         using JsonDocument told = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(StoreFolder, "address.json"), cancellationToken));
-        string store = $"127.0.0.1:{told.RootElement.GetProperty("port").GetInt32()},password={await File.ReadAllTextAsync(Path.Combine(StoreFolder, "password"), cancellationToken)}";
+        string[] store = ["--store", $"127.0.0.1:{told.RootElement.GetProperty("port").GetInt32()}", "--store-password-file", Path.Combine(StoreFolder, "password")];
         Silos = [.. Enumerable.Range(1, _settings.Silos).Select(number => Silo($"silo-{number}", store))];
         Gateways = [.. Enumerable.Range(1, _settings.Gateways).Select(number => Gateway($"gateway-{number}", store))];
         await Task.WhenAll(Silos.Concat(Gateways).Select(node => node.StartAsync(cancellationToken)));
@@ -59,7 +59,7 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
     }
 
-    Node Silo(string name, string store)
+    Node Silo(string name, string[] store)
     {
         int[] ports = Ports(3);
         return Create(
@@ -68,7 +68,7 @@ internal sealed class LocalCluster : IAsyncDisposable
             "Silo/IgptCluster.Silo.dll",
             [
                 "--name", name, "--gateway", "false", "--model", _settings.Model, "--slots", Text(_settings.Slots), "--http", $"127.0.0.1:{ports[2]}", "--silo-port", Text(ports[0]),
-                "--client-port", Text(ports[1]), "--cluster-id", _id, "--store", store, .. Threads(), .. _settings.SiloOptions,
+                "--client-port", Text(ports[1]), "--cluster-id", _id, .. store, .. Threads(), .. _settings.SiloOptions,
             ],
             ports);
     }
@@ -78,7 +78,7 @@ internal sealed class LocalCluster : IAsyncDisposable
         ? []
         : ["--threads", Text(Math.Max(1, Environment.ProcessorCount / _settings.Silos))];
 
-    Node Gateway(string name, string store)
+    Node Gateway(string name, string[] store)
     {
         int[] ports = Ports(4);
         return Create(
@@ -87,7 +87,7 @@ internal sealed class LocalCluster : IAsyncDisposable
             "Gateway/IgptCluster.Gateway.dll",
             [
                 $"--Igpt:Cluster:Name={name}", $"--Igpt:Listen:Grpc=127.0.0.1:{ports[3]}", $"--Igpt:Listen:Http=127.0.0.1:{ports[2]}", $"--Igpt:Cluster:SiloPort={ports[0]}",
-                $"--Igpt:Cluster:ClientPort={ports[1]}", $"--Igpt:Cluster:ClusterId={_id}", $"--Igpt:Store:Address={store}",
+                $"--Igpt:Cluster:ClientPort={ports[1]}", $"--Igpt:Cluster:ClusterId={_id}", .. store,
             ],
             ports);
     }

@@ -11,6 +11,8 @@ namespace IgptCluster.Hosting.Settings;
 /// </summary>
 public sealed class NodeCommand
 {
+    const string StoreAddress = "Igpt:Store:Address";
+
     readonly string _name;
     readonly SettingOption[] _settings;
 
@@ -63,6 +65,11 @@ public sealed class NodeCommand
                 }
             }
 
+            if (given.Settings.TryGetValue(StoreAddress, out string? address) && (address?.Contains(StoreOptions.PasswordPart, StringComparison.OrdinalIgnoreCase) ?? false))
+            {
+                throw new UsageException("--store: every user of this machine can read a password on a command line: give --store-password-file FILE, or the whole address as Igpt__Store__Address in the environment");
+            }
+
             return run(parsed, given.Settings, cancellationToken);
         });
         return program.RunAsync(given.Remaining);
@@ -78,7 +85,8 @@ public sealed class NodeCommand
     static SettingOption[] Shared() =>
     [
         SettingOption.Of("--data", "Igpt:Store:Folder", "Folder of the embedded store, in which sessions outlive this process. Default: one in the user's home."),
-        SettingOption.Of("--store", "Igpt:Store:Address", "Redis-compatible store of the cluster, HOST:PORT[,password=...]."),
+        SettingOption.Of("--store", StoreAddress, "Redis-compatible store of the cluster, HOST:PORT[,ssl=true]."),
+        SettingOption.Of("--store-password-file", "Igpt:Store:PasswordFile", "File whose one line is that store's password."),
         new(new Option<bool>("--no-store") { Description = "Stores nothing: sessions and what is loaded live as long as this process." }, "Igpt:Store:Enabled", "false"),
         SettingOption.Of("--grpc", "Igpt:Listen:Grpc", "Address and port for gRPC. Default 127.0.0.1:5081; the next free port where this process joins others."),
         SettingOption.Of("--http", "Igpt:Listen:Http", "Address and port for HTTP/1.1. Default 127.0.0.1:5080; the next free port where this process joins others."),
