@@ -26,7 +26,7 @@ internal static class GatewayApplication
 
         string id = settings.Cluster.ClusterId;
         await using EmbeddedStore? embedded = membership is null && settings.Store.EmbeddedFolder(id) is { } folder
-            ? await EmbeddedStore.StartAsync(folder, isOwner: settings.Cluster.PrimaryPort is null, settings.Store)
+            ? await EmbeddedStore.StartAsync(folder, isOwner: settings.Cluster.PrimaryPort is null, settings.Store, builder.Configuration)
             : null;
         string? address = membership ?? embedded?.Address;
         builder.UseOrleans(silo => silo.UseIgptClustering(settings.Cluster, membership).UseIgptStore(id, address).AddIgptGrains(new SiloAdvertisement(settings.Cluster.SiloName(), [], [])));

@@ -23,6 +23,13 @@ public static class LoggingExtensions
         .AddFilter("Polly", LogLevel.Error)
         .AddFilter("Orleans.Persistence", LogLevel.Critical)
 
+        // A silo that is lost is told in one line by PresenceWatch, and its sessions by those who take them up; Orleans tells it once more for each connection, probe and message, with stacks.
+        .AddFilter("Orleans.Runtime.Messaging", LogLevel.Error)
+        .AddFilter("Orleans.Runtime.MembershipService.SiloHealthMonitor", LogLevel.Error)
+        .AddFilter("Orleans.Runtime.CallbackData", LogLevel.Error)
+        .AddFilter("Orleans.Runtime.GrainDirectory", LogLevel.Error)
+        .AddFilter("Orleans.Runtime.GrainDirectory.ClientDirectory", LogLevel.Critical)
+
         // Who asks is told; a silo that loads or leaves would say so each second.
         .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical)
 

@@ -11,6 +11,9 @@ namespace IgptCluster.Hosting;
 /// <summary>Storage from configuration.</summary>
 public static class StoreExtensions
 {
+    /// <summary>The health check that tells whether the store takes writes; there is none where nothing is stored.</summary>
+    public const string HealthCheck = "store";
+
     /// <summary>Sessions that nobody has touched for so long are gone: those that were never collected because their cluster ended.</summary>
     static readonly TimeSpan Retention = TimeSpan.FromDays(60);
 
@@ -32,7 +35,7 @@ public static class StoreExtensions
         silo.Services.AddSingleton<IStoredSessions>(_ => new StoredSessions(address, KeyOf(clusterId, "sessions", "")));
         silo.Services.AddSingleton(_ => new StoreRoom(address));
         silo.Services.AddSingleton(_ => new StoreReadiness(address, KeyOf(clusterId, "readiness", Guid.NewGuid().ToString("N"))));
-        silo.Services.AddHealthChecks().AddCheck<StoreReadiness>("store", tags: ["ready"]);
+        silo.Services.AddHealthChecks().AddCheck<StoreReadiness>(HealthCheck, tags: ["ready"]);
         silo.UseRedisReminderService(redis => redis.ConfigurationOptions = Parse(address));
         return silo.AddStorage("sessions", clusterId, address, Retention).AddStorage("cluster", clusterId, address, expiry: null);
     }

@@ -57,7 +57,7 @@ internal sealed partial class SiloApplication(WebApplication app, ListenOptions 
         PortCheck.Require(cluster, listen);
 
         // From here on something may have to be stopped again.
-        EmbeddedStore? store = stored.EmbeddedFolder(cluster.ClusterId) is { } folder ? await EmbeddedStore.StartAsync(folder, isOwner: cluster.PrimaryPort is null, stored) : null;
+        EmbeddedStore? store = stored.EmbeddedFolder(cluster.ClusterId) is { } folder ? await EmbeddedStore.StartAsync(folder, isOwner: cluster.PrimaryPort is null, stored, builder.Configuration) : null;
         try
         {
             string? membership = stored.Membership();

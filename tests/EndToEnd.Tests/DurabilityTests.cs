@@ -113,6 +113,11 @@ public sealed class DurabilityTests : IDisposable
             GenerateClient.Sample[] undisturbed = await GenerateClient.GenerateAsync(channel, request, Cancelled);
             Assert.Equal(undisturbed.Select(sample => sample.Tokens), samples.Select(sample => sample.Tokens));
             Assert.Contains(samples, sample => sample.Finished!.Timings.Resumptions > 0);
+            Assert.Equal("ready", (await new Cluster.ClusterClient(channel).DescribeAsync(new DescribeClusterRequest(), cancellationToken: Cancelled)).Store.State);
+
+            // A lost silo is expected: one sentence, no stacks.
+            Assert.Contains("is gone: its process has ended", servers[^1].Output, StringComparison.Ordinal);
+            Assert.All(servers, server => Assert.DoesNotContain("   at ", server.Output, StringComparison.Ordinal));
         }
         finally
         {

@@ -149,7 +149,7 @@ internal sealed class ServerProcess : IAsyncDisposable
             $"--Igpt:Listen:Grpc=127.0.0.1:{ports[2]}", $"--Igpt:Listen:Http=127.0.0.1:{ports[3]}", $"--Igpt:Cluster:SiloPort={ports[0]}",
             $"--Igpt:Cluster:ClientPort={ports[1]}", $"--Igpt:Store:Folder={folder}", $"--Igpt:Cluster:ClusterId={Guid.NewGuid():N}",
         ];
-        var server = new ServerProcess(new Process { StartInfo = StartOf("Gateway", arguments, FolderOf("Gateway")) }, new Uri($"http://127.0.0.1:{ports[2]}"));
+        var server = new ServerProcess(new Process { StartInfo = StartOf("Gateway", arguments, FolderOf("Gateway")) }, new Uri($"http://127.0.0.1:{ports[2]}")) { HttpAddress = new Uri($"http://127.0.0.1:{ports[3]}") };
         server.Start();
         return server;
     }

@@ -299,6 +299,61 @@ public sealed class StartupTests
     }
 
     [Fact]
+    public async Task Silo_JsonLogs_AreAnObjectWithATimeInEachLine()
+    {
+        string home = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+        try
+        {
+            await using ServerProcess server = await ServerProcess.StartSiloInHomeAsync(home, [("Logging__Console__FormatterName", "json")], "--model", Bundled);
+            server.Signal("TERM");
+            Assert.Equal(0, await server.EndAsync());
+            string[] logged = [.. server.Output.Split('\n').Where(line => line.Length > 0 && !line.StartsWith("Ready: ", StringComparison.Ordinal))];
+            Assert.NotEmpty(logged);
+            Assert.All(logged, line =>
+            {
+                using var entry = System.Text.Json.JsonDocument.Parse(line);
+                Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry.RootElement.GetProperty("Timestamp").GetString());
+            });
+        }
+        finally
+        {
+            Directory.Delete(home, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Gateway_WithoutSilos_NamesWhatIsNotReady()
+    {
+        string folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+        try
+        {
+            await using ServerProcess gateway = ServerProcess.LaunchGatewayOnFolder(folder);
+            using var client = new HttpClient();
+            string? said = null;
+            await gateway.UntilAsync("it answers", async () =>
+            {
+                try
+                {
+                    using HttpResponseMessage response = await client.GetAsync(new Uri(gateway.HttpAddress!, "/readyz"), Cancelled);
+                    said = await response.Content.ReadAsStringAsync(Cancelled);
+                    return response.StatusCode == System.Net.HttpStatusCode.ServiceUnavailable;
+                }
+                catch (HttpRequestException)
+                {
+                    return false; // not listening yet
+                }
+            });
+            Assert.Matches("^Unhealthy\nreplicas: .+$", said);
+            gateway.Signal("TERM");
+            Assert.Equal(0, await gateway.EndAsync());
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task Silo_DotnetNotInPath_StartsItsStore()
     {
         string home = Directory.CreateTempSubdirectory("igpt-test-").FullName;

@@ -71,6 +71,11 @@ internal static class ClusterCommands
         }
 
         context.WriteLine($"version {cluster.Version}");
+        if (cluster.Store is { } store)
+        {
+            context.WriteLine($"store {store.State}{(store.Message.Length > 0 ? $": {store.Message}" : "")}");
+        }
+
         Table silos = new Table().AddColumns("silo", "address", "status", "devices");
         foreach (Silo silo in cluster.Silos.Where(silo => showsAll || !silo.Status.Equals("Dead", StringComparison.OrdinalIgnoreCase)))
         {

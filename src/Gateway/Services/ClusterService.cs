@@ -8,11 +8,12 @@ using IgptCluster.Grains.Placement;
 using IgptCluster.Grains.Silos;
 using IgptCluster.Hosting;
 using IgptCluster.Protocol.V1;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace IgptCluster.Gateway.Services;
 
 /// <summary>The cluster itself.</summary>
-internal sealed class ClusterService(ClusterView cluster, ModelDirectory models, IGrainFactory grains, SiloDrain drain, TimeProvider time) : Cluster.ClusterBase
+internal sealed class ClusterService(ClusterView cluster, ModelDirectory models, IGrainFactory grains, HealthCheckService health, SiloDrain drain, TimeProvider time) : Cluster.ClusterBase
 {
     static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
     static readonly TimeSpan DevicesTimeout = TimeSpan.FromSeconds(2);
@@ -49,6 +50,7 @@ internal sealed class ClusterService(ClusterView cluster, ModelDirectory models,
 
     async Task<ClusterDescription> DescribeAsync()
     {
+        Task<HealthReport> store = health.CheckHealthAsync(check => check.Name == StoreExtensions.HealthCheck);
         ReplicaStatus[][] replicas = await Task.WhenAll(models.Names.Select(name => models.ReplicasAsync(name)));
         Protocol.V1.Silo[] silos = await Task.WhenAll(cluster.Statuses.OrderBy(silo => silo.Key).Select(silo => DescribeAsync(silo.Key, silo.Value)));
         return new ClusterDescription
@@ -56,8 +58,16 @@ internal sealed class ClusterService(ClusterView cluster, ModelDirectory models,
             Version = Product.Version,
             Silos = { silos },
             Replicas = { replicas.SelectMany(replica => replica).Select(replica => replica.ToMessage()) },
+            Store = Describe(await store),
         };
     }
+
+    static Store Describe(HealthReport report) => report.Entries.Values.FirstOrDefault() switch
+    {
+        { Status: HealthStatus.Healthy } when report.Entries.Count > 0 => new Store { State = "ready" },
+        { } broken when report.Entries.Count > 0 => new Store { State = "unavailable", Message = broken.Description ?? "" },
+        _ => new Store { State = "none" },
+    };
 
     async Task<Protocol.V1.Silo> DescribeAsync(SiloAddress address, SiloStatus status)
     {
