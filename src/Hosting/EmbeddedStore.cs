@@ -32,19 +32,11 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
     StoreProcess? _process;
     Task _watch = Task.CompletedTask;
 
-<<<<<<< HEAD
-    EmbeddedStore(string folder, StoreLease? lease, StoreOptions options)
-    {
-        // Others' settings depend on its address: the process's own logging is not there yet.
-        _loggers = LoggerFactory.Create(logging => logging.AddConsole().AddIgptLogging());
-        (_folder, _lease, _options, _logger) = (folder, lease, options, _loggers.CreateLogger<EmbeddedStore>());
-=======
-    EmbeddedStore(string folder, StoreLease? lease, IConfiguration configuration)
+    EmbeddedStore(string folder, StoreLease? lease, StoreOptions options, IConfiguration configuration)
     {
         // Others' settings depend on its address: the process's own logging, which is as this one, is not there yet.
         _loggers = LoggerFactory.Create(logging => logging.AddConfiguration(configuration.GetSection("Logging")).AddConsole().AddIgptLogging());
-        (_folder, _lease, _logger) = (folder, lease, _loggers.CreateLogger<EmbeddedStore>());
->>>>>>> 3f32282 (A lost silo is one sentence of ours in the logs; igpt cluster shows the store; logs of the embedded store have the process's format; what /readyz says is tested)
+        (_folder, _lease, _options, _logger) = (folder, lease, options, _loggers.CreateLogger<EmbeddedStore>());
     }
 
     /// <summary>Its address, with the password.</summary>
@@ -56,19 +48,12 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
     /// <summary>Finds a folder's store, or starts it.</summary>
     /// <param name="folder">The folder; made if it is missing.</param>
     /// <param name="isOwner">Whether this node keeps the cluster's membership, and so looks after the store; else it waits for that node's.</param>
-<<<<<<< HEAD
     /// <param name="options">How much memory and disk it may take.</param>
-    /// <exception cref="InvalidOperationException">It cannot be started; the message has its words.</exception>
-    /// <exception cref="ValidationException">Another node has the folder.</exception>
-    /// <exception cref="OperationCanceledException">The process was told to stop.</exception>
-    public static async Task<EmbeddedStore> StartAsync(string folder, bool isOwner, StoreOptions options)
-=======
     /// <param name="configuration">How it logs.</param>
     /// <exception cref="InvalidOperationException">It cannot be started; the message has its words.</exception>
     /// <exception cref="ValidationException">Another node has the folder.</exception>
     /// <exception cref="OperationCanceledException">The process was told to stop.</exception>
-    public static async Task<EmbeddedStore> StartAsync(string folder, bool isOwner, IConfiguration configuration)
->>>>>>> 3f32282 (A lost silo is one sentence of ours in the logs; igpt cluster shows the store; logs of the embedded store have the process's format; what /readyz says is tested)
+    public static async Task<EmbeddedStore> StartAsync(string folder, bool isOwner, StoreOptions options, IConfiguration configuration)
     {
         string full = Path.GetFullPath(folder);
         if (full.Contains(',', StringComparison.Ordinal))
@@ -76,11 +61,7 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
             throw new ValidationException($"Igpt:Store:Folder: the path must have no comma; given '{full}'. Name another folder (--data FOLDER)");
         }
 
-<<<<<<< HEAD
         var store = new EmbeddedStore(full, isOwner ? StoreLease.Take(full) : null, options, configuration);
-=======
-        var store = new EmbeddedStore(full, isOwner ? StoreLease.Take(full) : null, options, configuration);
->>>>>>> 3f32282 (A lost silo is one sentence of ours in the logs; igpt cluster shows the store; logs of the embedded store have the process's format; what /readyz says is tested)
         try
         {
             if (!OperatingSystem.IsWindows())
