@@ -14,6 +14,7 @@ internal static partial class StoreProgram
     const int WriteFailed = 5;
     const int Rewrites = 6;
     const int NoSpace = 28; // errno
+    const long MinFree = 1 << 20; // a start writes: without room its first write would never be answered, whatever room there is later
 
     /// <summary>Serves a folder.</summary>
     /// <param name="path">The folder.</param>
@@ -52,6 +53,7 @@ internal static partial class StoreProgram
 
     static async Task<int> ServeAsync(StoreFolder folder, string path, StoreSettings settings, CancellationToken cancellationToken)
     {
+        RequireFree(folder);
         await using var starting = new Heartbeat(folder.Starting);
         Acknowledged acknowledged = await RewriteAsync(folder, settings, new FolderCheck(folder).Run());
         folder.ClearSocket();
@@ -59,13 +61,13 @@ internal static partial class StoreProgram
         using StoreServer server = Start(folder, settings);
         var checkpoints = new Checkpoints(folder, server, settings);
         var writes = new TestWrites(folder, server, checkpoints, settings, acknowledged);
-        checkpoints.Begin();
-        await writes.BeginAsync(cancellationToken);
-        folder.Announce(settings.Port);
-        await starting.DisposeAsync();
-        Console.WriteLine($"Ready: store on {(settings.Port is null ? folder.Socket : $"127.0.0.1:{settings.Port}")}, folder {path}");
         try
         {
+            checkpoints.Begin();
+            await writes.BeginAsync(cancellationToken);
+            folder.Announce(settings.Port);
+            await starting.DisposeAsync();
+            Console.WriteLine($"Ready: store on {(settings.Port is null ? folder.Socket : $"127.0.0.1:{settings.Port}")}, folder {path}");
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             Task<bool> taking = checkpoints.RunAsync(ending.Token);
             Task writing = writes.RunAsync(ending.Token);
@@ -84,6 +86,15 @@ internal static partial class StoreProgram
             // At once: Garnet's own end waits for writes that never come.
             Environment.Exit(await FailAsync(WriteFailed, $"{path} cannot be written, so the store ends and must be started again: {OneLine(failure.Message)}. Is there room on the disk?"));
             return WriteFailed;
+        }
+    }
+
+    static void RequireFree(StoreFolder folder)
+    {
+        long free = new DriveInfo(folder.Root).AvailableFreeSpace;
+        if (free < MinFree)
+        {
+            throw new IOException($"its disk has {free >> 10} kB free, and a start needs {MinFree >> 10} kB: make room");
         }
     }
 

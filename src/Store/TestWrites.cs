@@ -39,8 +39,15 @@ internal sealed class TestWrites(StoreFolder folder, StoreServer server, Checkpo
         }
 
         _last = _last with { Number = number };
-        await store.AskAsync(cancellationToken, "SET", NonceKey, folder.Nonce);
-        await WriteAsync(store, cancellationToken);
+        try
+        {
+            await store.AskAsync(cancellationToken, "SET", NonceKey, folder.Nonce).WaitAsync(Patience, cancellationToken);
+            await WriteAsync(store, cancellationToken).WaitAsync(Patience, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            throw Unanswered();
+        }
     }
 
     /// <summary>Writes until it is told to stop.</summary>
@@ -63,9 +70,11 @@ internal sealed class TestWrites(StoreFolder folder, StoreServer server, Checkpo
         }
         catch (TimeoutException)
         {
-            throw new IOException($"a test write was not answered within {Patience.TotalSeconds} s");
+            throw Unanswered();
         }
     }
+
+    static IOException Unanswered() => new($"a test write was not answered within {Patience.TotalSeconds} s");
 
     async Task WriteAsync(StoreConnection store, CancellationToken cancellationToken)
     {
