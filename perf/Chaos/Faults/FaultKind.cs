@@ -18,6 +18,15 @@ internal enum FaultKind
     /// <summary>SIGSTOP of the store for some seconds: what was asked of it is carried out after the others have given up on it.</summary>
     StoreFrozen,
 
+    /// <summary>The disk of the store's folder is filled, and freed some seconds later: the store ends, and is started again until it serves.</summary>
+    StoreDiskFilled,
+
+    /// <summary>The store's folder is copied while the store writes to it; the copy is tried when the run is over.</summary>
+    StoreFolderCopied,
+
+    /// <summary>kill -9 of a silo; started again while the weights are written over in place, as <c>cp</c> does.</summary>
+    WeightsOverwritten,
+
     /// <summary>The model is given fewer replicas, then as many as there are silos again.</summary>
     Scaled,
 

@@ -8,7 +8,10 @@ using IgptCluster.Protocol.V1;
 namespace IgptCluster.Chaos.Faults;
 
 /// <summary>Does what a seeded schedule says, as long as at least one silo, and one gateway, is left that serves.</summary>
-internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, SessionLoad sessions, IgptClient client, Model model, Violations violations)
+/// <param name="disk">The store's disk; null: it cannot be filled.</param>
+/// <param name="copies">Where copies of the store's folder go.</param>
+internal sealed class Saboteur(
+    ChaosSettings settings, LocalCluster cluster, SmallDisk? disk, StoreCopies copies, SessionLoad sessions, IgptClient client, Model model, Refusals refusals, Violations violations)
 {
     const int TokensBefore = 10;
     static readonly TimeSpan RestartAfter = TimeSpan.FromSeconds(1);
@@ -17,6 +20,7 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
     static readonly TimeSpan DeathLimit = TimeSpan.FromSeconds(20);
     static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(60);
     static readonly TimeSpan StoreSleep = TimeSpan.FromSeconds(7); // its clients give up after five
+    static readonly TimeSpan ScaleLimit = TimeSpan.FromSeconds(60);
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
 
     // How often each is drawn; and the least time between two.
@@ -24,6 +28,7 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
     [
         (FaultKind.SiloKilled, 8, TimeSpan.Zero), (FaultKind.GatewayKilled, 5, TimeSpan.Zero), (FaultKind.SiloFrozen, 3, TimeSpan.FromSeconds(20)),
         (FaultKind.Nothing, 5, TimeSpan.Zero),
+        (FaultKind.StoreDiskFilled, 3, TimeSpan.FromSeconds(75)), (FaultKind.StoreFolderCopied, 3, TimeSpan.FromSeconds(60)), (FaultKind.WeightsOverwritten, 4, TimeSpan.FromSeconds(45)),
         (FaultKind.StoreKilled, 3, TimeSpan.FromSeconds(60)), (FaultKind.StoreFrozen, 1, TimeSpan.FromSeconds(90)), (FaultKind.Scaled, 2, TimeSpan.FromSeconds(20)), (FaultKind.RollingRestart, 2, TimeSpan.FromSeconds(150)),
     ];
 
@@ -32,6 +37,7 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
     readonly ConcurrentBag<Task> _running = [];
     readonly ConcurrentBag<double> _declared = [];
     readonly Dictionary<FaultKind, long> _last = [];
+    volatile bool _isDiskFull;
 
     internal IReadOnlyCollection<Fault> Faults => _faults;
 
@@ -87,7 +93,9 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
 
     bool IsPossible(FaultKind kind) => kind switch
     {
-        FaultKind.SiloKilled or FaultKind.SiloFrozen => cluster.Store.IsUp && cluster.Silos.Count(silo => silo.IsUp) > 1,
+        FaultKind.StoreDiskFilled => disk is not null && cluster.Store.IsUp && !_isDiskFull,
+        FaultKind.StoreKilled or FaultKind.StoreFrozen or FaultKind.StoreFolderCopied => cluster.Store.IsUp && !_isDiskFull,
+        FaultKind.SiloKilled or FaultKind.SiloFrozen or FaultKind.WeightsOverwritten => cluster.Store.IsUp && cluster.Silos.Count(silo => silo.IsUp) > 1,
         FaultKind.GatewayKilled => cluster.Gateways.Count(gateway => gateway.IsUp) > 1,
         FaultKind.Nothing => true,
         FaultKind.RollingRestart => cluster.Store.IsUp && cluster.Silos.All(silo => silo.IsUp) && cluster.Gateways.All(gateway => gateway.IsUp),
@@ -110,6 +118,20 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
                 break;
             case FaultKind.StoreKilled:
                 await KillAsync(kind, new Victim(cluster.Store, []), TimeSpan.FromSeconds(1 + (2 * _random.NextDouble())));
+                break;
+            case FaultKind.StoreDiskFilled:
+                Note(kind, new Victim(cluster.Store, []));
+                _running.Add(FillDiskAsync(TimeSpan.FromSeconds(3 + (5 * _random.NextDouble()))));
+                break;
+            case FaultKind.StoreFolderCopied:
+                Note(kind, new Victim(cluster.Store, []));
+                _running.Add(copies.CopyAsync(cluster.StoreFolder));
+                break;
+            case FaultKind.WeightsOverwritten:
+                Victim loading = await PickAsync(cluster.Silos);
+                int before = loading.Node!.Refusals;
+                await KillAsync(kind, loading, RestartAfter);
+                _running.Add(new WeightsFile(settings.Model).OverwriteAsync(() => loading.Node.IsUp || loading.Node.Refusals > before));
                 break;
             case FaultKind.StoreFrozen:
                 Note(kind, new Victim(cluster.Store, []));
@@ -172,7 +194,12 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
         }
         catch (OperationCanceledException)
         {
-            violations.Add($"{node.Name} was started and never became ready");
+            violations.Add($"{node.Name} was started and never became ready: {node.LastWord()}");
+        }
+
+        if (node.Kind == NodeKind.Store && !node.IsUp && !node.IsForbidden)
+        {
+            violations.Add($"{node.Name} does not serve its own folder any more: {node.LastWord()}");
         }
     }
 
@@ -206,6 +233,19 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
         await StartAsync(node);
     }
 
+    async Task FillDiskAsync(TimeSpan time)
+    {
+        _isDiskFull = true;
+        await disk!.FillAsync(time);
+        while (!cluster.Store.IsUp && !cluster.Store.IsForbidden)
+        {
+            await Task.Delay(LookInterval); // no other fault of the store until it serves
+        }
+
+        Console.WriteLine($"{DateTime.UtcNow:HH:mm:ss.fff} the disk was full for {time.TotalSeconds:0.0} s, and the store serves");
+        _isDiskFull = false;
+    }
+
     async Task WakeStoreAsync()
     {
         await Task.Delay(StoreSleep);
@@ -217,13 +257,30 @@ internal sealed class Saboteur(ChaosSettings settings, LocalCluster cluster, Ses
         var models = new Models.ModelsClient(client.Invoker);
         try
         {
-            await models.ScaleAsync(new ScaleModelRequest { Model = model.Name, Replicas = (uint)Math.Max(1, settings.Silos - 1) });
+            await ScaleAsync(models, (uint)Math.Max(1, settings.Silos - 1));
             await Task.Delay(TimeSpan.FromSeconds(Math.Max(3, settings.Every)));
-            await models.ScaleAsync(new ScaleModelRequest { Model = model.Name, Replicas = 0 });
+            await ScaleAsync(models, 0);
         }
         catch (Exception failure)
         {
             violations.Add($"Scale failed: {failure.Message}");
+        }
+    }
+
+    /// <summary>What is refused because the store is full is tried again, as an operator does.</summary>
+    async Task ScaleAsync(Models.ModelsClient models, uint replicas)
+    {
+        for (long begin = Stopwatch.GetTimestamp(); ; await Task.Delay(RestartAfter))
+        {
+            try
+            {
+                await models.ScaleAsync(new ScaleModelRequest { Model = model.Name, Replicas = replicas });
+                return;
+            }
+            catch (Grpc.Core.RpcException failure) when (refusals.AddIfStoreFull(failure) && disk?.WasFullLately == true && Stopwatch.GetElapsedTime(begin) < ScaleLimit)
+            {
+                // Again.
+            }
         }
     }
 

@@ -12,15 +12,24 @@ internal sealed class LocalCluster : IAsyncDisposable
     const int FirstPort = 20_000;
     const int PortCount = 12_000;
 
-    readonly string _id = Guid.NewGuid().ToString("N");
+    readonly string _id;
     readonly HashSet<int> _ports = [];
     readonly ChaosSettings _settings;
     readonly string _folder;
-    readonly Action<Node, int> _endedByItself;
+    readonly INodeWatch _watch;
+    readonly string _storeFolder;
 
-    internal LocalCluster(ChaosSettings settings, string folder, Action<Node, int> endedByItself)
+    /// <summary>A new cluster.</summary>
+    /// <param name="folder">Where its logs go, and its store's data.</param>
+    /// <param name="watch">Told how its processes end.</param>
+    internal LocalCluster(ChaosSettings settings, string folder, INodeWatch watch)
+        : this(settings, folder, Path.Combine(folder, "store"), Guid.NewGuid().ToString("N"), watch)
     {
-        (_settings, _folder, _endedByItself) = (settings, folder, endedByItself);
+    }
+
+    LocalCluster(ChaosSettings settings, string folder, string storeFolder, string id, INodeWatch watch)
+    {
+        (_settings, _folder, _storeFolder, _id, _watch) = (settings, folder, storeFolder, id, watch);
         int[] port = Ports(1);
         Store = Create("store", NodeKind.Store, "Store/igpt-store.dll", ["--folder", StoreFolder, "--port", Text(port[0])], port);
     }
@@ -34,12 +43,26 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>Whether the silos' runner gives a sequence the same bits alone and in any batch: libtorch's products do not.</summary>
     internal bool IsBatchInvariant => !Silos[0].HasLogged("for the libtorch runner");
 
-    string StoreFolder => Path.Combine(_folder, "store");
+    /// <summary>The store's data.</summary>
+    internal string StoreFolder => _storeFolder;
 
-    /// <summary>Starts all; returns when all serve.</summary>
+    /// <summary>The same cluster with one silo and one gateway, on a copy of the store's folder; this one must have ended.</summary>
+    /// <param name="copy">The copy.</param>
+    internal LocalCluster OnCopy(string copy)
+    {
+        string folder = Directory.CreateDirectory($"{copy}-logs").FullName;
+        return new LocalCluster(_settings with { Silos = 1, Gateways = 1 }, folder, copy, _id, _watch);
+    }
+
+    /// <summary>Starts all; returns when all serve, or when the store refuses its folder.</summary>
     internal async Task StartAsync(CancellationToken cancellationToken)
     {
         await Store.StartAsync(cancellationToken);
+        if (!Store.IsUp)
+        {
+            return;
+        }
+
         using JsonDocument told = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(StoreFolder, "address.json"), cancellationToken));
         string[] store = ["--store", $"127.0.0.1:{told.RootElement.GetProperty("port").GetInt32()}", "--store-password-file", Path.Combine(StoreFolder, "password")];
         Silos = [.. Enumerable.Range(1, _settings.Silos).Select(number => Silo($"silo-{number}", store))];
@@ -92,7 +115,7 @@ internal sealed class LocalCluster : IAsyncDisposable
             ports);
     }
 
-    Node Create(string name, NodeKind kind, string program, string[] arguments, int[] ports) => new(name, kind, program, arguments, ports, _folder) { EndedByItself = _endedByItself };
+    Node Create(string name, NodeKind kind, string program, string[] arguments, int[] ports) => new(name, kind, program, arguments, ports, _folder) { EndedByItself = _watch.EndedByItself, Refused = _watch.Refused };
 
     int[] Ports(int count)
     {

@@ -15,8 +15,12 @@ internal sealed class Node(string name, NodeKind kind, string program, string[] 
     static readonly TimeSpan ReadyLimit = TimeSpan.FromSeconds(240);
 
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
+    static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(250); // as EmbeddedStore in Hosting
+    static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(30);
+    const int Damaged = 4; // of a store: it is of no use to start it again
 
     readonly Lock _lock = new();
+    string _lastWord = "";
     Process? _process;
     volatile bool _isForbidden;
     TaskCompletionSource _ready = new();
@@ -37,16 +41,22 @@ internal sealed class Node(string name, NodeKind kind, string program, string[] 
     /// <summary>Told when it ends although nobody has ended it.</summary>
     internal Action<Node, int> EndedByItself { get; init; } = (_, _) => { };
 
+    /// <summary>Told when it ends before it is ready, with its exit code and the last line that it wrote to standard error.</summary>
+    internal Action<Node, int, string> Refused { get; init; } = (_, _, _) => { };
+
+    /// <summary>How often it has ended before it was ready.</summary>
+    internal int Refusals { get; private set; }
+
     internal Task Exited { get; private set; } = Task.CompletedTask;
 
     internal int ExitCode { get; private set; }
 
-    /// <summary>Starts it, and again if it ends before it is ready: the store may be away.</summary>
+    /// <summary>Starts it, and again, later each time, if it ends before it is ready: the store may be away, its disk full. A store that says that its data is damaged is not started again.</summary>
     internal async Task StartAsync(CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(ReadyLimit);
-        do
+        for (TimeSpan backoff = FirstBackoff; ; backoff = backoff * 2 < MaxBackoff ? backoff * 2 : MaxBackoff)
         {
             if (_isForbidden)
             {
@@ -55,10 +65,39 @@ internal sealed class Node(string name, NodeKind kind, string program, string[] 
 
             Launch();
             await Task.WhenAny(kind == NodeKind.Gateway ? AnswersAsync(limit.Token) : _ready.Task, Exited).WaitAsync(limit.Token);
+            if (!Exited.IsCompleted)
+            {
+                break;
+            }
+
+            if (!_isForbidden)
+            {
+                Refusals++;
+                Refused(this, ExitCode, LastWord());
+            }
+
+            if (kind == NodeKind.Store && ExitCode == Damaged)
+            {
+                return;
+            }
+
+            await Task.Delay(backoff, limit.Token);
         }
-        while (Exited.IsCompleted);
+
         IsUp = true;
     }
+
+    /// <summary>The last line that it wrote to standard error since it was started.</summary>
+    internal string LastWord()
+    {
+        lock (_lock)
+        {
+            return _lastWord;
+        }
+    }
+
+    /// <summary>Whether it is started no more.</summary>
+    internal bool IsForbidden => _isForbidden;
 
     /// <summary>Starts it no more.</summary>
     internal void Forbid() => _isForbidden = true;
@@ -138,6 +177,11 @@ internal sealed class Node(string name, NodeKind kind, string program, string[] 
     void Launch()
     {
         _process?.Dispose();
+        lock (_lock)
+        {
+            _lastWord = "";
+        }
+
         var ready = _ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var start = new ProcessStartInfo("dotnet", [FileOf(program), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["DOTNET_hostBuilder__reloadConfigOnChange"] = "false"; // each watches its settings otherwise, and a machine has few watches
@@ -145,11 +189,26 @@ internal sealed class Node(string name, NodeKind kind, string program, string[] 
         var log = new StreamWriter(LogFile, append: true, Encoding.UTF8) { AutoFlush = true };
         Process process = _process = new Process { StartInfo = start };
         process.OutputDataReceived += (_, line) => Read(line.Data);
-        process.ErrorDataReceived += (_, line) => Read(line.Data);
+        process.ErrorDataReceived += (_, line) =>
+        {
+            Read(line.Data);
+            Keep(line.Data);
+        };
         process.Start();
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         Exited = EndAsync();
+
+        void Keep(string? line)
+        {
+            lock (_lock)
+            {
+                if (!string.IsNullOrWhiteSpace(line))
+                {
+                    _lastWord = line;
+                }
+            }
+        }
 
         void Read(string? line)
         {

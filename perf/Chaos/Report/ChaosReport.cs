@@ -12,6 +12,10 @@ namespace IgptCluster.Chaos.Report;
 /// <param name="Retries">Waits of the client library.</param>
 /// <param name="WrongDeaths">Processes that ended because they were declared dead although nothing had been done to them.</param>
 /// <param name="Declared">Seconds from a freezing to the declaration of death.</param>
+/// <param name="Kept">How many of the sessions that had ended and were kept were there and right in the end.</param>
+/// <param name="Copies">What became of each copy of the store's folder.</param>
+/// <param name="Refusals">What was refused, how often and in which words.</param>
+/// <param name="LeftOut">Faults that could not be done here.</param>
 internal sealed record ChaosReport(
     ChaosSettings Settings,
     string Commit,
@@ -28,4 +32,8 @@ internal sealed record ChaosReport(
     int WrongDeaths,
     Distribution Declared,
     IReadOnlyList<Recovery> Recoveries,
+    string Kept,
+    IReadOnlyList<string> Copies,
+    IReadOnlyList<string> Refusals,
+    IReadOnlyList<string> LeftOut,
     IReadOnlyCollection<string> Violations);

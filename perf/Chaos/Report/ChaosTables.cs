@@ -26,6 +26,12 @@ internal static class ChaosTables
             AnsiConsole.WriteLine($"{recovery.Kind}, the longest: {string.Join("; ", recovery.Longest)}");
         }
 
+        AnsiConsole.WriteLine($"kept sessions that were there in the end, and right: {report.Kept}");
+        foreach (string line in report.Copies.Concat(report.Refusals).Concat(report.LeftOut))
+        {
+            AnsiConsole.WriteLine(line);
+        }
+
         AnsiConsole.WriteLine(report.Violations.Count == 0 ? "Nothing was lost, repeated, changed or failed." : $"{report.Violations.Count} violations:");
         foreach (string violation in report.Violations.Take(50))
         {

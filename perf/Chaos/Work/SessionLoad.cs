@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using IgptCluster.Protocol.V1;
 
 namespace IgptCluster.Chaos.Work;
@@ -7,9 +8,13 @@ namespace IgptCluster.Chaos.Work;
 /// <param name="clients">Used in turn.</param>
 /// <param name="variants">What is asked for.</param>
 /// <param name="seed">Of what is asked for and who looks on.</param>
-internal sealed class SessionLoad(LoadClient[] clients, Variant[] variants, int seed, Violations violations)
+/// <param name="mayRefuse">Whether the store may be full just now.</param>
+internal sealed class SessionLoad(LoadClient[] clients, Variant[] variants, int seed, Func<bool> mayRefuse, Refusals refusals, Violations violations)
 {
+    static readonly TimeSpan RefusedWait = TimeSpan.FromSeconds(1);
+
     readonly ConcurrentDictionary<Track, bool> _live = new();
+    readonly ConcurrentQueue<KeptSession> _kept = new();
     readonly ConcurrentBag<Task> _viewers = [];
     int _finished;
     int _watched;
@@ -21,6 +26,9 @@ internal sealed class SessionLoad(LoadClient[] clients, Variant[] variants, int 
     internal IEnumerable<Track> Live => _live.Keys;
 
     internal int Finished => _finished;
+
+    /// <summary>Those that have ended and can be looked up until the run is over.</summary>
+    internal IReadOnlyCollection<KeptSession> Kept => _kept;
 
     internal int Watched => _watched;
 
@@ -82,10 +90,22 @@ internal sealed class SessionLoad(LoadClient[] clients, Variant[] variants, int 
             failure = broken;
         }
 
+        if (failure is not null && refusals.AddIfStoreFull(failure) && mayRefuse() && tracks.All(track => track.SessionId.Length == 0))
+        {
+            Array.ForEach(tracks, track => _live.TryRemove(track, out _));
+            await Task.Delay(RefusedWait);
+            return;
+        }
+
         foreach (Track track in tracks)
         {
             track.End(failure);
             _live.TryRemove(track, out _);
+            if (variant.IsKept && track.IsFinished)
+            {
+                _kept.Enqueue(new KeptSession(track.SessionId, variant, Stopwatch.GetTimestamp()));
+            }
+
             Interlocked.Increment(ref _finished);
             Interlocked.Add(ref _resumptions, (int)track.Resumptions);
             Interlocked.Add(ref _resumed, track.Resumptions > 0 ? 1 : 0);

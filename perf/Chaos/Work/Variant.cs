@@ -1,3 +1,4 @@
+using Google.Protobuf.WellKnownTypes;
 using IgptCluster.Protocol.V1;
 
 namespace IgptCluster.Chaos.Work;
@@ -7,6 +8,11 @@ namespace IgptCluster.Chaos.Work;
 /// <param name="Reference">What each sample gave undisturbed.</param>
 internal sealed record Variant(GenerateRequest Request, uint[][] Reference)
 {
+    static readonly Duration Kept = Duration.FromTimeSpan(TimeSpan.FromHours(6));
+
+    /// <summary>Whether its sessions are there when the run is over.</summary>
+    internal bool IsKept => Request.SessionTtl is not null;
+
     internal int Samples => (int)Math.Max(1, Request.Samples);
 
     internal int Prompt => (int)Request.PromptTokens;
@@ -30,6 +36,11 @@ internal sealed record Variant(GenerateRequest Request, uint[][] Reference)
             Sampling = new SamplingParameters { Temperature = index % 3 == 2 ? 0 : 1, Seed = (ulong)random.Next() },
             Stream = new StreamOptions { OmitRgb = true },
         };
+        if (index % 4 == 0)
+        {
+            request.SessionTtl = Kept;
+        }
+
         if (tokens > 0)
         {
             request.MaxNewTokens = (uint)tokens;
