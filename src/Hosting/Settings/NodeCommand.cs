@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.ComponentModel.DataAnnotations;
 using IgptCluster.CommandLine;
 using Microsoft.Extensions.Options;
+using StackExchange.Redis;
 
 namespace IgptCluster.Hosting.Settings;
 
@@ -79,6 +80,9 @@ public sealed class NodeCommand
     {
         ValidationException or OptionsValidationException => (CommandProgram.WrongUsage, failure.Message),
         InvalidOperationException => (CommandProgram.Failed, failure.Message),
+
+        // It answered at first. What follows the first " - " is the state of the connection.
+        RedisException or RedisTimeoutException => (CommandProgram.Failed, $"the cluster's store went away while this process was starting: {failure.Message.Split(" - ")[0].ReplaceLineEndings(" ")}. Start the process again when the store answers"),
         _ => null,
     };
 
