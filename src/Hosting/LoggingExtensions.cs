@@ -25,8 +25,11 @@ public static class LoggingExtensions
 
         // A silo that is lost is told in one line by PresenceWatch, and its sessions by those who take them up; Orleans tells it once more for each connection, probe and message, with stacks.
         .AddFilter("Orleans.Runtime.Messaging", LogLevel.Error)
+        .AddFilter("Orleans.Runtime.MembershipService.MembershipSystemTarget", LogLevel.Error)
         .AddFilter("Orleans.Runtime.MembershipService.SiloHealthMonitor", LogLevel.Error)
+        .AddFilter("Orleans.Runtime.MembershipService.SiloMetadata", LogLevel.Critical)
         .AddFilter("Orleans.Runtime.CallbackData", LogLevel.Error)
+        .AddFilter("Orleans.Runtime.AsyncEnumerableRequest", LogLevel.Error)
         .AddFilter("Orleans.Runtime.GrainDirectory", LogLevel.Error)
         .AddFilter("Orleans.Runtime.GrainDirectory.ClientDirectory", LogLevel.Critical)
 

@@ -419,7 +419,7 @@ internal sealed partial class SessionGrain : Grain, ISessionGrain, IRemindable, 
             }
             catch (Exception failure) when (!_isEnding)
             {
-                LogNotRemoved(Id, failure.Message);
+                LogNotRemoved(Id, failure.FirstLine());
                 await Task.Delay(StoreRetry, _time);
             }
         }

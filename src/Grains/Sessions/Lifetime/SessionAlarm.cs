@@ -88,7 +88,7 @@ internal sealed partial class SessionAlarm(IReminderRegistry? reminders, GrainId
         catch (Exception failure)
         {
             // It will ring once more and find nothing, which stops it then.
-            LogNotSet(session, failure.Message);
+            LogNotSet(session, failure.FirstLine());
         }
     }
 
@@ -114,7 +114,7 @@ internal sealed partial class SessionAlarm(IReminderRegistry? reminders, GrainId
         {
             if (!_isClosed)
             {
-                LogNotSet(session, failure.Message);
+                LogNotSet(session, failure.FirstLine());
                 RetryAsync().Ignore();
             }
         }

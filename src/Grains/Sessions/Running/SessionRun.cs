@@ -184,9 +184,9 @@ internal sealed partial class SessionRun(
         if (lost is not null)
         {
             // Many lose it at a time: no stacks.
-            LogReplicaLost(id, replica, lost.Message);
+            LogReplicaLost(id, replica, lost.FirstLine());
             _generation = null;
-            report(new SessionEvent.Lost(run, lost.Message));
+            report(new SessionEvent.Lost(run, lost.FirstLine()));
         }
     }
 

@@ -120,7 +120,7 @@ internal sealed partial class SessionJournal(
             }
             catch (Exception failure) when (!_isClosed)
             {
-                LogWaiting(wait.TotalMilliseconds, failure.Message);
+                LogWaiting(wait.TotalMilliseconds, failure.FirstLine());
                 await Task.Delay(wait, time);
             }
         }
