@@ -1,7 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -35,9 +32,6 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
     {
         settings["Igpt:Listen:Grpc"] = "127.0.0.1:0";
         settings["Igpt:Listen:Http"] = "127.0.0.1:0";
-        int[] ports = FreePorts(2);
-        settings["Igpt:Cluster:SiloPort"] = ports[0].ToString(CultureInfo.InvariantCulture);
-        settings["Igpt:Cluster:ClientPort"] = ports[1].ToString(CultureInfo.InvariantCulture);
         settings["Igpt:Cluster:ClusterId"] = Guid.NewGuid().ToString("N");
         settings["Igpt:Store:Enabled"] = "false";
         settings["Logging:LogLevel:Default"] = "Warning";
@@ -211,15 +205,6 @@ internal sealed class DemoRun(GrpcChannel channel, string folder)
     }
 
     static Palette PaletteOf(Protocol.V1.Model model) => Palette.FromClusters(Array.ConvertAll(model.Palette.ToByteArray(), value => (value / 127.5) - 1));
-
-    static int[] FreePorts(int count)
-    {
-        TcpListener[] listeners = [.. Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0))];
-        Array.ForEach(listeners, listener => listener.Start());
-        int[] ports = Array.ConvertAll(listeners, listener => ((IPEndPoint)listener.LocalEndpoint).Port);
-        Array.ForEach(listeners, listener => listener.Dispose());
-        return ports;
-    }
 
     sealed record Completion(string Name, byte[] Original, int Kept, int[][] Tokens);
 }
