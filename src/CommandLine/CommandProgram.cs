@@ -66,7 +66,7 @@ public sealed class CommandProgram(string name, RootCommand root)
         catch (Exception failure)
         {
             await Error.WriteLineAsync($"{name}: a bug: {failure}");
-            return await TellAsync(parsed, Failed, $"failed by a bug, {failure.GetType().Name}: the lines above belong into a report");
+            return await TellAsync(parsed, Failed, $"failed by a bug, {failure.GetType().Name}: please report the lines above");
         }
     }
 

@@ -73,7 +73,7 @@ public sealed class CommandProgramTests
         (int code, string bug) = await FailingAsync(new InvalidOperationException("not foreseen"));
         Assert.Equal(1, code);
         Assert.StartsWith("igpt test: a bug: System.InvalidOperationException: not foreseen", bug, StringComparison.Ordinal);
-        Assert.EndsWith("igpt test: failed by a bug, InvalidOperationException: the lines above belong into a report", bug, StringComparison.Ordinal);
+        Assert.EndsWith("igpt test: failed by a bug, InvalidOperationException: please report the lines above", bug, StringComparison.Ordinal);
     }
 
     static async Task<(int Code, string Error)> FailingAsync(Exception failure)
