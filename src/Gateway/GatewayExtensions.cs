@@ -1,6 +1,7 @@
 using System.Net;
 using IgptCluster.Gateway.Errors;
 using IgptCluster.Gateway.Generations;
+using IgptCluster.Gateway.Http;
 using IgptCluster.Gateway.Images;
 using IgptCluster.Gateway.Models;
 using IgptCluster.Gateway.Services;
@@ -52,7 +53,11 @@ public static class GatewayExtensions
             options.Interceptors.Add<ErrorInterceptor>();
             options.Interceptors.Add<DrainInterceptor>();
             options.MaxReceiveMessageSize = limits.MaxRequestBytes;
-        });
+
+            // Its endpoint takes every path of two segments, which would hide that a route like /v1/classify takes another method. UnreadableRequests answers such calls.
+            options.IgnoreUnknownServices = true;
+        }).AddJsonTranscoding(HttpExtensions.ConfigureTranscoding);
+        services.AddIgptHttp(limits);
         services.AddGrpcReflection();
         services.AddIgptMetrics();
         services.AddGrpcHealthChecks().AddCheck<ReplicaReadiness>("replicas", tags: ["ready"]);
@@ -77,12 +82,14 @@ public static class GatewayExtensions
     public static void MapIgptGateway(this WebApplication app)
     {
         app.UseMiddleware<UnreadableRequests>();
+        app.UseIgptHttp();
         app.MapGrpcService<ImageGptService>();
         app.MapGrpcService<SessionsService>();
         app.MapGrpcService<ModelsService>();
         app.MapGrpcService<ClusterService>();
         app.MapGrpcHealthChecksService();
         app.MapGrpcReflectionService();
+        app.MapIgptHttp();
         app.MapIgptOperations();
     }
 }

@@ -24,11 +24,23 @@ public sealed class GatewayOptions
     [Range(1, 1024)]
     public int MaxImages { get; set; } = 64;
 
+    /// <summary>The highest that <see cref="MaxSamples"/> can be.</summary>
+    internal const int MostSamples = 1024;
+
     /// <summary>Most samples of one generation; 1 … 1024, default 64.</summary>
-    [Range(1, 1024)]
+    [Range(1, MostSamples)]
     public int MaxSamples { get; set; } = 64;
 
     /// <summary>Longest time to live a session can be given; 0 … 49 days, default 7 days. Timers end at 2³² ms, about 49.7 days.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "49.00:00:00")]
     public TimeSpan MaxSessionTtl { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>
+    /// Names by which HTTP clients may call this gateway, besides localhost and the loopback addresses, for instance <c>igpt.example.com</c>, <c>*.example.com</c>, or <c>*</c> for any. Default none: any name on
+    /// other addresses, and only those of the loopback on the loopback, so that no page whose name a hostile name server points at this machine can call it.
+    /// </summary>
+    public List<string> AllowedHosts { get; } = [];
+
+    /// <summary>Origins of web pages that may call this gateway from a browser, for instance <c>https://app.example.com</c>, or <c>*</c> for any. Default none: only pages that this gateway serves.</summary>
+    public List<string> AllowedOrigins { get; } = [];
 }

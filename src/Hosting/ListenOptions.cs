@@ -12,7 +12,7 @@ public sealed class ListenOptions : IValidatableObject
     /// <summary>Address and port for gRPC (HTTP/2 cleartext, prior knowledge); port 0 picks a free one. Absent: 127.0.0.1:5081, or the next free port where this process joins others.</summary>
     public string Grpc { get; set; } = "127.0.0.1:5081";
 
-    /// <summary>Address and port for HTTP/1.1 (health); port 0 picks a free one. Absent: 127.0.0.1:5080, or the next free port where this process joins others.</summary>
+    /// <summary>Address and port for HTTP/1.1: JSON, streams, gRPC-Web, health and metrics; port 0 picks a free one. Absent: 127.0.0.1:5080, or the next free port where this process joins others.</summary>
     public string Http { get; set; } = "127.0.0.1:5080";
 
     /// <inheritdoc/>

@@ -53,7 +53,7 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
             TimeoutException => new IgptException(IgptErrorCode.NoReplica, "a silo did not answer in time: try again") { RetryAfter = LostRetry },
             _ when Passing.Is(failure) =>
                 new IgptException(IgptErrorCode.NoReplica, "the silo that served this was lost, or the store is away: try again, another may serve it") { RetryAfter = LostRetry },
-            _ => Bug(failure, context),
+            _ => Bug(failure, context.Method),
         };
         return known.ToRpcException();
     }
@@ -62,10 +62,14 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
         ? new IgptException(IgptErrorCode.DeadlineExceeded, "the call's deadline passed; its KV slots are free")
         : new IgptException(IgptErrorCode.Cancelled, "the caller went away; its KV slots are free");
 
-    IgptException Bug(Exception failure, ServerCallContext context)
+    /// <summary>Logs a failure that is a bug.</summary>
+    /// <param name="failure">The failure.</param>
+    /// <param name="method">What was called.</param>
+    /// <returns>What the caller is told: an id that is in the log.</returns>
+    internal IgptException Bug(Exception failure, string method)
     {
         string id = Guid.NewGuid().ToString("N")[..12];
-        LogBug(failure, id, context.Method);
+        LogBug(failure, id, method);
         return new IgptException(IgptErrorCode.Internal, $"internal error {id}: the server's log has the details under this id");
     }
 

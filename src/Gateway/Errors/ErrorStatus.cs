@@ -10,6 +10,9 @@ namespace IgptCluster.Gateway.Errors;
 /// <summary>The one place where a failure becomes a gRPC status with its google.rpc details.</summary>
 internal static class ErrorStatus
 {
+    /// <summary>The key of ErrorInfo.metadata under which the field at fault is named where no rule of it is broken: an unknown model, head or session.</summary>
+    internal const string FieldKey = "field";
+
     const string Domain = "igpt";
 
     // A status travels in a response's trailers twice: its message as it is, and all of it in base64. HTTP/2 implementations take 8 KiB of headers at least, some no more, and what is
@@ -47,7 +50,13 @@ internal static class ErrorStatus
 
     static IEnumerable<IMessage> Details(IgptException failure)
     {
-        yield return new ErrorInfo { Domain = Domain, Reason = Reason(failure.Code) };
+        var info = new ErrorInfo { Domain = Domain, Reason = Reason(failure.Code) };
+        if (failure.Field.Length > 0 && failure.Code != IgptErrorCode.InvalidArgument)
+        {
+            info.Metadata[FieldKey] = StatusText.Fit(failure.Field, MaxFieldBytes);
+        }
+
+        yield return info;
         if (failure.Code == IgptErrorCode.InvalidArgument)
         {
             yield return new BadRequest { FieldViolations = { Violations(failure) } };

@@ -2,6 +2,7 @@ using Google.Protobuf;
 using Grpc.AspNetCore.Server;
 using Grpc.Core;
 using IgptCluster.Contracts;
+using IgptCluster.Gateway.Http.Problems;
 using Metadata = Grpc.Core.Metadata;
 
 namespace IgptCluster.Gateway.Errors;
@@ -43,6 +44,11 @@ internal sealed partial class UnreadableRequests(RequestDelegate next, ILogger<U
             case { } failure and not OperationCanceledException:
                 LogFailed(failure, context.Request.Path);
                 break;
+            case null when context.Response is { HasStarted: false, StatusCode: StatusCodes.Status404NotFound } && IsGrpc(context):
+                context.Response.StatusCode = StatusCodes.Status200OK;
+                context.Response.ContentType = context.Request.ContentType;
+                SetStatus(context.Response.Headers, StatusCode.Unimplemented, $"there is no rpc {Echo.Quoted(context.Request.Path)}: server reflection lists all services");
+                break;
         }
     }
 
@@ -65,27 +71,33 @@ internal sealed partial class UnreadableRequests(RequestDelegate next, ILogger<U
 
     static Task RefuseAsync(HttpContext context, string rule)
     {
-        if (context.Request.ContentType?.StartsWith(Grpc, StringComparison.Ordinal) ?? false)
+        if (IsGrpc(context))
         {
             context.Response.ContentType = Grpc;
             SetStatus(context.Response.Headers, rule);
             return Task.CompletedTask;
         }
 
-        context.Response.StatusCode = StatusCodes.Status431RequestHeaderFieldsTooLarge;
-        return context.Response.WriteAsync(rule, context.RequestAborted);
+        return Problem.WriteAsync(context, Problem.Of(StatusCodes.Status431RequestHeaderFieldsTooLarge, rule));
     }
 
-    // gRPC over HTTP/2, "Trailers-Only": a response that is a status alone.
+    static bool IsGrpc(HttpContext context) => context.Request.ContentType?.StartsWith(Grpc, StringComparison.Ordinal) ?? false;
+
     static void SetStatus(IHeaderDictionary headers, string rule)
     {
         RpcException refusal = new IgptException(IgptErrorCode.InvalidArgument, rule).ToRpcException();
-        headers["grpc-status"] = $"{(int)refusal.StatusCode}";
-        headers["grpc-message"] = Uri.EscapeDataString(refusal.Status.Detail);
+        SetStatus(headers, refusal.StatusCode, refusal.Status.Detail);
         foreach (Metadata.Entry entry in refusal.Trailers)
         {
             headers[entry.Key] = entry.IsBinary ? Convert.ToBase64String(entry.ValueBytes) : entry.Value;
         }
+    }
+
+    // gRPC over HTTP/2, "Trailers-Only": a response that is a status alone.
+    static void SetStatus(IHeaderDictionary headers, StatusCode code, string message)
+    {
+        headers["grpc-status"] = $"{(int)code}";
+        headers["grpc-message"] = Uri.EscapeDataString(message);
     }
 
     [LoggerMessage(2002, LogLevel.Error, "The call of {Path} failed outside of its method")]

@@ -58,16 +58,23 @@ internal sealed class ImageGptService(
         return new ScoreResponse { Results = { rows.Select(row => ImageScore(row, request.PerToken)) }, Usage = UsageOf(images) };
     }
 
-    public override async Task Generate(GenerateRequest request, IServerStreamWriter<GenerateEvent> responseStream, ServerCallContext context)
+    public override Task Generate(GenerateRequest request, IServerStreamWriter<GenerateEvent> responseStream, ServerCallContext context) => GenerateAsync(request, [], responseStream, context);
+
+    /// <summary>Generates, or goes on with the stream of an operation where another one broke.</summary>
+    /// <param name="request">What the client sent.</param>
+    /// <param name="told">What it has been told of each sample; empty: nothing.</param>
+    /// <param name="responseStream">Where to.</param>
+    /// <param name="context">The call.</param>
+    internal async Task GenerateAsync(GenerateRequest request, ToldSample?[] told, IServerStreamWriter<GenerateEvent> responseStream, ServerCallContext context)
     {
         StreamOptions stream = GenerationRelay.Checked(request.Stream);
         ServedModel model = await models.GetAsync(request.Model);
         GenerationSpec[] specs = await planner.PlanAsync(model, request, Caller.Of(context), context.CancellationToken);
         SessionId[] ids = Array.ConvertAll(specs, spec => SessionIds.Of(request.OperationId, spec.Sample));
+        RelayedSession[] sessions = [.. specs.Where(spec => Told(spec) is not { IsFinished: true }).Select(spec => new RelayedSession(ids[spec.Sample], new SessionEvents(model, ids[spec.Sample], spec, stream, From(spec))))];
         await starts.StartAllAsync(ids, specs, context.CancellationToken);
         try
         {
-            RelayedSession[] sessions = [.. ids.Zip(specs, (id, spec) => new RelayedSession(id, new SessionEvents(model, id, spec, stream, spec.Prompt.Length)))];
             await relay.RunAsync(sessions, responseStream, context.CancellationToken);
         }
         catch
@@ -75,6 +82,15 @@ internal sealed class ImageGptService(
             bool pause = context.CancellationToken.IsCancellationRequested && context.Deadline <= DateTime.UtcNow + DeadlineTolerance;
             await Task.WhenAll(ids.Select(id => Session(id).AbandonAsync(pause))).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw;
+        }
+
+        ToldSample? Told(GenerationSpec spec) => told.ElementAtOrDefault(spec.Sample);
+
+        int From(GenerationSpec spec)
+        {
+            int from = Told(spec)?.Position ?? spec.Prompt.Length;
+            spec.RequireReadableFrom(from);
+            return from;
         }
     }
 
