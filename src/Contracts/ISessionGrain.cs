@@ -39,6 +39,11 @@ public interface ISessionGrain : IGrainWithStringKey
     [Alias("get")]
     Task<SessionDescription> GetAsync();
 
+    /// <summary>What the session has made so far. Does not make the caller a viewer: a paused session stays paused.</summary>
+    /// <exception cref="IgptException">SessionNotFound.</exception>
+    [Alias("peek")]
+    Task<SessionSnapshot> PeekAsync();
+
     /// <summary>
     /// Replays the tokens from a position, then follows live until the session ends; the last update carries the result.
     /// Any number of readers. Takes up a paused session again.

@@ -1,4 +1,5 @@
 using IgptCluster.Gateway.Errors;
+using IgptCluster.Gateway.Http.Images;
 using IgptCluster.Gateway.Http.Problems;
 using IgptCluster.Gateway.Http.Requests;
 using IgptCluster.Gateway.Http.Streams;
@@ -21,6 +22,9 @@ internal static class HttpExtensions
         // Created once, and the same for gRPC's calls.
         services.AddSingleton<ErrorInterceptor>().AddSingleton<DrainInterceptor>();
         services.AddSingleton<ImageGptService>().AddSingleton<SessionsService>().AddSingleton<ModelsService>().AddSingleton<ClusterService>();
+
+        // A form's fields are small; its files are bounded by the request.
+        services.Configure<Microsoft.AspNetCore.Http.Features.FormOptions>(options => options.MultipartBodyLengthLimit = limits.MaxRequestBytes);
         services.AddSingleton<ServiceCalls>().AddSingleton<StreamResults>();
         services.AddCors(cors => cors.AddDefaultPolicy(policy => Allow(policy, limits.AllowedOrigins)));
         return services;
@@ -47,7 +51,12 @@ internal static class HttpExtensions
 
     /// <summary>Maps the endpoints that no rpc's annotation maps.</summary>
     /// <param name="app">The process.</param>
-    public static void MapIgptHttp(this WebApplication app) => app.MapStreams();
+    public static void MapIgptHttp(this WebApplication app)
+    {
+        app.MapStreams();
+        app.MapUploads();
+        app.MapPictures();
+    }
 
     static void Allow(CorsPolicyBuilder policy, List<string> origins)
     {

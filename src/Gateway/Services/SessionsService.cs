@@ -18,6 +18,11 @@ internal sealed class SessionsService(IGrainFactory grains, ModelDirectory model
 
     public override async Task<Session> Get(GetSessionRequest request, ServerCallContext context) => (await LookAsync(request.SessionId, context)).ToMessage();
 
+    /// <summary>What a session has made so far.</summary>
+    /// <param name="request">Which.</param>
+    /// <param name="context">The call.</param>
+    internal Task<SessionSnapshot> PeekAsync(GetSessionRequest request, ServerCallContext context) => Passing.OutlastAsync(Find(request.SessionId).PeekAsync, time, context.CancellationToken);
+
     public override async Task<ListSessionsResponse> List(ListSessionsRequest request, ServerCallContext context)
     {
         Require.That(request.Limit <= MostSessions, "limit", $"at most {MostSessions:N0} sessions are told at once (0 = {DefaultLimit:N0}); given {request.Limit:N0}");

@@ -84,7 +84,11 @@ internal sealed partial class SessionGrain : Grain, ISessionGrain, IRemindable, 
     {
         _isEnding = true;
         _alarm.Close();
-        _run.Carry(new RunOrder.Stop());
+        if (_state is not null)
+        {
+            _run.Carry(new RunOrder.Stop());
+        }
+
         return _journal.CloseAsync();
     }
 
@@ -133,6 +137,8 @@ internal sealed partial class SessionGrain : Grain, ISessionGrain, IRemindable, 
     }
 
     public Task<SessionDescription> GetAsync() => Task.FromResult(Describe());
+
+    public Task<SessionSnapshot> PeekAsync() => Task.FromResult(new SessionSnapshot(Describe(), State.Tokens.From(State.Spec.Prompt.Length)));
 
     public async IAsyncEnumerable<SessionUpdate> ReadAsync(int fromPosition, int? rewinds = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
+using Google.Protobuf.WellKnownTypes;
 using IgptCluster.CommandLine;
 using IgptCluster.Contracts;
 using IgptCluster.Gateway.Errors;
@@ -19,13 +20,29 @@ internal static class QueryFields
     {
         foreach ((string path, StringValues values) in query)
         {
-            Require.That(values.Count == 1, Echo.Cut(path, Echo.MaxLength), $"must be given once; given {values.Count} times");
-            Set(message, path, values[0] ?? "");
+            Set(message, path, values);
         }
     }
 
-    static void Set(IMessage message, string path, string value)
+    /// <summary>Sets a field.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="path">The field's name, with the names of the messages that it is in.</param>
+    /// <param name="values">Its value; several for a list of texts.</param>
+    /// <exception cref="IgptException">InvalidArgument: an unknown name, or a value of another kind.</exception>
+    public static void Set(IMessage message, string path, StringValues values)
     {
+        if (Find(message.Descriptor, path) is { IsRepeated: true, FieldType: FieldType.String } list)
+        {
+            foreach (string? one in values)
+            {
+                ((System.Collections.IList)list.Accessor.GetValue(message)).Add(one ?? "");
+            }
+
+            return;
+        }
+
+        Require.That(values.Count == 1, Echo.Cut(path, Echo.MaxLength), $"must be given once; given {values.Count} times");
+        string value = values[0] ?? "";
         IMessage within = message;
         string[] names = path.Split('.');
         for (int i = 0; i < names.Length; i++)
@@ -37,7 +54,7 @@ internal static class QueryFields
                 return;
             }
 
-            within = field.FieldType == FieldType.Message ? Child(within, field) : throw Unknown(message.Descriptor, path);
+            within = IsGroup(field) ? Child(within, field) : throw Unknown(message.Descriptor, path);
         }
     }
 
@@ -59,11 +76,32 @@ internal static class QueryFields
         FieldType.Bool => bool.TryParse(value, out bool set) ? set : throw Require.Invalid(path, $"must be true or false; given {Echo.Quoted(value)}"),
         FieldType.UInt32 => uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out uint number)
             ? number : throw Require.Invalid(path, $"must be a whole number, 0 … {uint.MaxValue}; given {Echo.Quoted(value)}"),
+        FieldType.Int32 => int.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number)
+            ? number : throw Require.Invalid(path, $"must be a whole number; given {Echo.Quoted(value)}"),
+        FieldType.UInt64 => ulong.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number)
+            ? number : throw Require.Invalid(path, $"must be a whole number, 0 … {ulong.MaxValue}; given {Echo.Quoted(value)}"),
+        FieldType.Double => double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+            ? number : throw Require.Invalid(path, $"must be a number; given {Echo.Quoted(value)}"),
+        FieldType.Message when field.MessageType == Duration.Descriptor => Seconds(value) ?? throw Require.Invalid(path, $"must be seconds, such as 300s; given {Echo.Quoted(value)}"),
         FieldType.Enum => field.EnumType.FindValueByName(value) is { } named
-            ? Enum.ToObject(field.EnumType.ClrType, named.Number)
+            ? System.Enum.ToObject(field.EnumType.ClrType, named.Number)
             : throw Require.Invalid(path, $"must be one of {string.Join(", ", field.EnumType.Values.Select(one => one.Name))}; given {Echo.Quoted(value)}"),
         _ => throw Require.Invalid(path, "cannot be given in a query"),
     };
+
+    static Duration? Seconds(string value)
+    {
+        try
+        {
+            return JsonParser.Default.Parse<Duration>($"\"{System.Text.Json.JsonEncodedText.Encode(value)}\"");
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            return null;
+        }
+    }
+
+    static bool IsGroup(FieldDescriptor field) => field.FieldType == FieldType.Message && field.MessageType != Duration.Descriptor;
 
     static FieldDescriptor? Find(MessageDescriptor message, string name) =>
         message.Fields.InFieldNumberOrder().FirstOrDefault(field => field.Name == name || field.JsonName == name);
@@ -78,6 +116,7 @@ internal static class QueryFields
     /// <summary>All that a query can name.</summary>
     /// <param name="message">The message.</param>
     /// <param name="prefix">What stands before its fields.</param>
-    internal static IEnumerable<string> Paths(MessageDescriptor message, string prefix) => message.Fields.InFieldNumberOrder().Where(field => !field.IsRepeated).SelectMany(
-        field => field.FieldType == FieldType.Message ? Paths(field.MessageType, $"{prefix}{field.Name}.") : [$"{prefix}{field.Name}"]);
+    internal static IEnumerable<string> Paths(MessageDescriptor message, string prefix) => message.Fields.InFieldNumberOrder()
+        .Where(field => (!field.IsRepeated && field.FieldType != FieldType.Bytes) || (field.FieldType == FieldType.String && prefix.Length == 0))
+        .SelectMany(field => IsGroup(field) ? Paths(field.MessageType, $"{prefix}{field.Name}.") : [$"{prefix}{field.Name}"]);
 }

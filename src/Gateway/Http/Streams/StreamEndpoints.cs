@@ -29,7 +29,9 @@ internal static class StreamEndpoints
 
     static async Task<IResult> GenerateAsync(HttpContext http, ServiceCalls calls, ImageGptService service, StreamResults results)
     {
-        GenerateRequest request = await JsonMessages.ReadAsync<GenerateRequest>(http.Request);
+        GenerateRequest request = FormMessages.IsForm(http.Request)
+            ? await FormMessages.ReadAsync<GenerateRequest>(http.Request, "prompt", (message, image) => message.Prompt = image)
+            : await JsonMessages.ReadAsync<GenerateRequest>(http.Request);
         int samples = (int)Math.Clamp(request.Samples, 1, GatewayOptions.MostSamples);
         EventId id = EventId.Of(http.Request) ?? EventId.Nothing(samples);
         Require.That(id.Samples.Count == samples, EventId.Header, $"must be the id of an event of a stream of {samples} samples; given one of {id.Samples.Count}");
