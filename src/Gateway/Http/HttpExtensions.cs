@@ -1,4 +1,5 @@
 using IgptCluster.Gateway.Errors;
+using IgptCluster.Gateway.Http.Description;
 using IgptCluster.Gateway.Http.Images;
 using IgptCluster.Gateway.Http.Problems;
 using IgptCluster.Gateway.Http.Requests;
@@ -25,6 +26,7 @@ internal static class HttpExtensions
 
         // A form's fields are small; its files are bounded by the request.
         services.Configure<Microsoft.AspNetCore.Http.Features.FormOptions>(options => options.MultipartBodyLengthLimit = limits.MaxRequestBytes);
+        services.AddOpenApi("v1", options => options.AddDocumentTransformer<RpcOperations>());
         services.AddSingleton<ServiceCalls>().AddSingleton<StreamResults>();
         services.AddCors(cors => cors.AddDefaultPolicy(policy => Allow(policy, limits.AllowedOrigins)));
         return services;
@@ -56,6 +58,7 @@ internal static class HttpExtensions
         app.MapStreams();
         app.MapUploads();
         app.MapPictures();
+        app.MapDescription();
     }
 
     static void Allow(CorsPolicyBuilder policy, List<string> origins)

@@ -1,6 +1,7 @@
 using Google.Protobuf.Reflection;
 using IgptCluster.Contracts;
 using IgptCluster.Gateway.Errors;
+using IgptCluster.Gateway.Http.Description;
 using IgptCluster.Gateway.Http.Requests;
 using IgptCluster.Gateway.Models;
 using IgptCluster.Gateway.Services;
@@ -28,9 +29,11 @@ internal static class PictureEndpoints
     public static void MapPictures(this IEndpointRouteBuilder routes)
     {
         routes.MapGet("/v1/sessions/{session_id}.png", (HttpContext http, string session_id, ServiceCalls calls, SessionsService sessions, ModelDirectory models) =>
-            AnswerAsync(http, session_id, MostScale, "image/png", calls, sessions, models, (picture, scale) => PngEncoder.Encode(picture.Frame(picture.End).Upscale(scale))));
+            AnswerAsync(http, session_id, MostScale, "image/png", calls, sessions, models, (picture, scale) => PngEncoder.Encode(picture.Frame(picture.End).Upscale(scale))))
+            .Describe("Sessions_Picture", nameof(Sessions), "A session's picture as far as it is made", "image/png", ("scale", $"Pixels on a side of each of its pixels, 1 … {MostScale}."));
         routes.MapGet("/v1/sessions/{session_id}.apng", (HttpContext http, string session_id, ServiceCalls calls, SessionsService sessions, ModelDirectory models) =>
-            AnswerAsync(http, session_id, MostAnimationScale, "image/apng", calls, sessions, models, (picture, scale) => ApngEncoder.Encode([.. picture.Frames().Select(frame => frame.Upscale(scale))], FrameDelay, LastFrameDelay)));
+            AnswerAsync(http, session_id, MostAnimationScale, "image/apng", calls, sessions, models, (picture, scale) => ApngEncoder.Encode([.. picture.Frames().Select(frame => frame.Upscale(scale))], FrameDelay, LastFrameDelay)))
+            .Describe("Sessions_Animation", nameof(Sessions), "How a session's picture was made, as an animation", "image/apng", ("scale", $"Pixels on a side of each of its pixels, 1 … {MostAnimationScale}."));
     }
 
     static async Task<IResult> AnswerAsync(

@@ -9,7 +9,28 @@ namespace IgptCluster.Gateway.Http.Problems;
 /// <summary>Failures as RFC 9457 problem details. <c>code</c> is the gRPC status; <c>field</c>, <c>rule</c>, <c>value</c> and <c>cure</c> are there where they are known.</summary>
 internal static class Problem
 {
+    /// <summary>The member that holds each broken rule, where there are several.</summary>
+    internal const string Violations = "violations";
+
     const string StoreFull = "STORE_FULL";
+    const string RetryAfter = "retryAfter";
+
+    /// <summary>What a problem can hold, for its description.</summary>
+    internal static IReadOnlyList<(string Name, bool IsNumber, string What)> Members { get; } =
+    [
+        ("type", false, "A reference for the HTTP status."),
+        ("title", false, "The HTTP status's name."),
+        ("status", true, "The HTTP status."),
+        ("detail", false, "The whole message."),
+        ("code", false, "The gRPC status, such as INVALID_ARGUMENT."),
+        ("reason", false, "What exactly, where the code can mean several things."),
+        ("field", false, "The field, header or parameter at fault."),
+        ("rule", false, "The rule that is broken."),
+        ("value", false, "What was given."),
+        ("cure", false, "What to do."),
+        (Violations, false, "Field, rule, value and cure of each broken rule, where there are several."),
+        (RetryAfter, true, "Seconds after which to try again, where that may help."),
+    ];
 
     /// <summary>A failed call.</summary>
     /// <param name="failure">The call's status, with its details.</param>
@@ -31,7 +52,7 @@ internal static class Problem
         Add(problem, "cure", first.Broken.Cure);
         if (broken.Length > 1)
         {
-            problem.Extensions["violations"] = broken.Select(one => new { one.Field, one.Broken.Rule, one.Broken.Value, one.Broken.Cure });
+            problem.Extensions[Violations] = broken.Select(one => new { one.Field, one.Broken.Rule, one.Broken.Value, one.Broken.Cure });
         }
 
         if (status.GetDetail<RetryInfo>() is { } retry)
@@ -74,8 +95,6 @@ internal static class Problem
     /// <summary>Seconds after which to try again; null if that does not help.</summary>
     /// <param name="problem">What is wrong.</param>
     public static int? Delay(ProblemDetails problem) => problem.Extensions.TryGetValue(RetryAfter, out object? seconds) ? (int?)seconds : null;
-
-    const string RetryAfter = "retryAfter";
 
     static ProblemDetails Of(int httpStatus, StatusCode code, string message) => new()
     {

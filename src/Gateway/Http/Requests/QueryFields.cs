@@ -70,6 +70,15 @@ internal static class QueryFields
         return child;
     }
 
+    /// <summary>The field that a name leads to.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="path">One of <see cref="Paths"/>.</param>
+    internal static FieldDescriptor FieldOf(MessageDescriptor message, string path)
+    {
+        string[] names = path.Split('.');
+        return Find(names[..^1].Aggregate(message, (within, name) => Find(within, name)!.MessageType), names[^1])!;
+    }
+
     static object Value(FieldDescriptor field, string path, string value) => field.FieldType switch
     {
         FieldType.String => value,

@@ -22,9 +22,9 @@ internal static class StreamEndpoints
     /// <param name="routes">The process's routes.</param>
     public static void MapStreams(this IEndpointRouteBuilder routes)
     {
-        routes.MapPost("/v1/generate", GenerateAsync).WithMetadata(GenerateRpc);
-        routes.MapGet("/v1/sessions/{session_id}/events", AttachAsync).WithMetadata(AttachRpc);
-        routes.MapGet("/v1/cluster/events", WatchAsync).WithMetadata(WatchRpc);
+        routes.MapPost("/v1/generate", GenerateAsync).WithMetadata(GenerateRpc).ExcludeFromDescription();
+        routes.MapGet("/v1/sessions/{session_id}/events", AttachAsync).WithMetadata(AttachRpc).ExcludeFromDescription();
+        routes.MapGet("/v1/cluster/events", WatchAsync).WithMetadata(WatchRpc).ExcludeFromDescription();
     }
 
     static async Task<IResult> GenerateAsync(HttpContext http, ServiceCalls calls, ImageGptService service, StreamResults results)
