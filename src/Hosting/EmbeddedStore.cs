@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using IgptCluster.Hosting.Logging;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
@@ -133,6 +134,7 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
 
                 answering.Dispose();
                 LogStarted(_logger, _folder, waited.Elapsed.TotalSeconds);
+                TellWords();
                 return;
             }
 
@@ -163,6 +165,7 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
                 {
                     silent.Restart();
                     backoff = FirstBackoff;
+                    TellWords();
                     continue;
                 }
 
@@ -196,6 +199,15 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
         }
     }
 
+    // A store that serves says what its administrator should know: that files were damaged, or that a checkpoint failed.
+    void TellWords()
+    {
+        if (_process!.TakeErrors() is { Length: > 0 } words)
+        {
+            LogSaid(_logger, _folder, words);
+        }
+    }
+
     static async Task<bool> AnswersAsync(ConnectionMultiplexer connection)
     {
         try
@@ -214,6 +226,9 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
 
     [LoggerMessage(4102, LogLevel.Information, "The store of {Folder} started in {Seconds:0.0} s")]
     static partial void LogStarted(ILogger logger, string folder, double seconds);
+
+    [LoggerMessage(4105, LogLevel.Warning, "The store of {Folder} says: {Words}")]
+    static partial void LogSaid(ILogger logger, string folder, string words);
 
     [LoggerMessage(4103, LogLevel.Warning, "The store of {Folder} {State}: it is started again in {Seconds} s. {Errors}")]
     static partial void LogRestarted(ILogger logger, string folder, string state, double seconds, string errors);

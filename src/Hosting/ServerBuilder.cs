@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using IgptCluster.Hosting.Logging;
 using IgptCluster.Hosting.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;

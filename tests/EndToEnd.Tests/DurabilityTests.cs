@@ -116,10 +116,10 @@ public sealed class DurabilityTests : IDisposable
             Assert.Contains(samples, sample => sample.Finished!.Timings.Resumptions > 0);
             Assert.Equal("ready", (await new Cluster.ClusterClient(channel).DescribeAsync(new DescribeClusterRequest(), cancellationToken: Cancelled)).Store.State);
 
-            // A lost silo is expected: one sentence, and no stacks of ours.
+            // A lost silo is expected: one sentence, and no stacks, whoever logs it.
             string[] logged = [.. servers.SelectMany(server => Regex.Split(server.Output, @"(?m)(?=^\d{4}-\d\d-\d\dT)"))];
             Assert.Contains(logged, entry => entry.Contains("is gone: its process has ended", StringComparison.Ordinal));
-            string stacks = string.Concat(logged.Where(entry => Regex.IsMatch(entry, @"^\S+ \w+: IgptCluster\.") && entry.Contains("   at ", StringComparison.Ordinal)));
+            string stacks = string.Concat(logged.Where(entry => entry.Contains("   at ", StringComparison.Ordinal)));
             Assert.True(stacks.Length == 0, stacks);
         }
         finally
