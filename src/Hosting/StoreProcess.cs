@@ -48,6 +48,17 @@ internal sealed partial class StoreProcess : IDisposable
         }
     }
 
+    /// <summary>What it wrote to its error output since this was last asked for, or it began.</summary>
+    internal string TakeErrors()
+    {
+        lock (_errors)
+        {
+            string errors = Errors;
+            _errors.Clear();
+            return errors;
+        }
+    }
+
     /// <summary>The address of a folder's store, as StackExchange.Redis reads it.</summary>
     /// <param name="folder">The folder, a full path.</param>
     /// <exception cref="IOException">There is no password yet.</exception>

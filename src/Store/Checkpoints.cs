@@ -3,7 +3,9 @@ using IgptCluster.Store.Integrity;
 
 namespace IgptCluster.Store;
 
-/// <summary>Takes checkpoints while something is written, and writes its manifest: what is served can then be told from what was lost.</summary>
+/// <summary>
+/// Takes checkpoints while something is written, and writes its manifest: what is served can then be told from what was lost. The one before is kept (<see cref="KeptCheckpoint"/>) where there is room.
+/// </summary>
 /// <param name="folder">The store's folder.</param>
 /// <param name="server">Its server.</param>
 /// <param name="settings">How the folder is served.</param>
@@ -15,6 +17,8 @@ internal sealed class Checkpoints(StoreFolder folder, StoreServer server, StoreS
     const int LooksBetween = 30; // between two checkpoints
 
     readonly RewriteNote _note = SealedFile.Read<RewriteNote>(folder.Note) ?? new RewriteNote(0, 0);
+
+    string? _toldWhyNot; // the last checkpoint was not kept
 
     /// <summary>The manifest of the last checkpoint.</summary>
     internal CheckpointManifest Manifest { get; private set; } = CheckpointManifest.Empty;
@@ -47,6 +51,11 @@ internal sealed class Checkpoints(StoreFolder folder, StoreServer server, StoreS
             {
                 // Where room is low what is needless goes sooner.
                 var room = Room.Of(folder, settings.MaxDisk);
+                if (room.IsTight && KeptCheckpoint.RemoveAll(folder))
+                {
+                    await Console.Error.WriteLineAsync("igpt-store: room is low, so the checkpoint before the last one is not kept: if a file of the last one is damaged, a copy of the folder is needed");
+                }
+
                 long log = server.Committed - server.Begin;
                 if (log >= MaxLog || (log >= MinLog && (looks >= LooksBetween || (room.IsLow && looks >= LooksBetween / 6))))
                 {
@@ -78,9 +87,11 @@ internal sealed class Checkpoints(StoreFolder folder, StoreServer server, StoreS
     {
         try
         {
+            KeptCheckpoint? before = await TryKeepAsync();
             if (await server.CheckpointAsync() && CheckpointInfo.Newest(folder) is { } newest && newest.Version > Manifest.Version)
             {
                 Keep(CheckpointManifest.Measure(folder, newest, Manifest));
+                Complete(before, newest.AppendOnlyBegin);
                 return;
             }
 
@@ -88,7 +99,37 @@ internal sealed class Checkpoints(StoreFolder folder, StoreServer server, StoreS
         }
         catch (IOException failure)
         {
-            await Console.Error.WriteLineAsync($"igpt-store: a checkpoint's manifest could not be written, and another is tried later: {failure.Message}");
+            await Console.Error.WriteLineAsync($"igpt-store: a checkpoint could not be completed, and another is tried later: {failure.Message}");
+        }
+    }
+
+    void Complete(KeptCheckpoint? before, long until)
+    {
+        if (before is null)
+        {
+            KeptCheckpoint.RemoveAll(folder); // of an older one the append-only file has not all any more
+        }
+        else
+        {
+            before.Complete(folder, until);
+        }
+    }
+
+    async Task<KeptCheckpoint?> TryKeepAsync()
+    {
+        try
+        {
+            return Room.Of(folder, settings.MaxDisk).IsTight ? null : KeptCheckpoint.Make(folder, Manifest, server.Begin, server.Committed);
+        }
+        catch (Exception failure) when (failure is IOException or DamagedStoreException)
+        {
+            if (failure.Message != _toldWhyNot)
+            {
+                await Console.Error.WriteLineAsync($"igpt-store: the last checkpoint is not kept beside the next: {failure.Message}");
+                _toldWhyNot = failure.Message;
+            }
+
+            return null;
         }
     }
 

@@ -12,6 +12,12 @@ internal static class GarnetSettings
     /// <summary>Bytes of each file of the append-only file.</summary>
     internal const int AppendOnlySegment = 8 << 20;
 
+    /// <summary>Bytes of each of its pages.</summary>
+    internal const int AppendOnlyPage = 4 << 20;
+
+    /// <summary>Bytes of it that are in memory.</summary>
+    internal const int AppendOnlyMemory = 16 << 20;
+
     /// <summary>Bytes of each file of the logs of records and of large values.</summary>
     internal const int LogSegment = 64 << 20;
 
@@ -36,6 +42,7 @@ internal static class GarnetSettings
             EnableLua = true,
             LuaOptions = new LuaOptions(),
             DeviceType = DeviceType.RandomAccess,
+            DeviceFactoryCreator = new StoreDevices(folder),
             Recover = true,
             FailOnRecoveryError = true,
             CheckpointDir = folder.Data,
@@ -51,9 +58,10 @@ internal static class GarnetSettings
             CompactionType = LogCompactionType.None, // with Lookup, recovery faulted after some of the kills (Garnet 2.2.8)
             EnableAOF = true,
             WaitForCommit = true,
-            AofMemorySize = "16m",
-            AofPageSize = "4m",
+            AofMemorySize = $"{AppendOnlyMemory}",
+            AofPageSize = $"{AppendOnlyPage}",
             AofSegmentSize = $"{AppendOnlySegment}",
+            FullCheckpointLogInterval = 0, // each checkpoint has a hash table of its own, so that one damaged file harms one checkpoint
         };
     }
 }

@@ -7,7 +7,8 @@ namespace IgptCluster.Store;
 /// <param name="Used">What the data takes, bytes.</param>
 /// <param name="Bound">What it may take, bytes.</param>
 /// <param name="Rule">The bound in words, with its cure.</param>
-internal readonly record struct Room(long Used, long Bound, string Rule)
+/// <param name="Kept">What the checkpoint before the last one takes beside it, bytes: it is given up before anything is refused.</param>
+internal readonly record struct Room(long Used, long Bound, string Rule, long Kept)
 {
     const long MinReserve = 64L << 20;
     const long MaxReserve = 1L << 30;
@@ -19,6 +20,9 @@ internal readonly record struct Room(long Used, long Bound, string Rule)
     /// <summary>Whether new records are refused.</summary>
     internal bool IsLow => Used > Bound - Reserve;
 
+    /// <summary>Whether there is none for the checkpoint before the last one.</summary>
+    internal bool IsTight => Used + Kept > Bound - Reserve;
+
     /// <summary>What the clients are told (<c>StoreRoom</c> in Hosting reads it).</summary>
     internal string Words => !IsLow ? "" : (Used > Bound - (Reserve / 2) ? "all:" : "new:") +
         $"the store's data takes {Used / Megabyte} MB, {Rule}, and keeps {Reserve / Megabyte} MB of that free: delete sessions or heads, or give it more room";
@@ -28,12 +32,18 @@ internal readonly record struct Room(long Used, long Bound, string Rule)
     /// <param name="max">Disk that it may take, bytes.</param>
     internal static Room Of(StoreFolder folder, long max)
     {
-        long used = new[] { folder.Data, folder.Log }.Sum(path => new DirectoryInfo(path).EnumerateFiles("*", SearchOption.AllDirectories).Sum(LengthOf));
-        long disk = used + new DriveInfo(folder.Root).AvailableFreeSpace;
+        long used = FilesOf(folder.Data).Concat(FilesOf(folder.Log)).Sum(LengthOf);
+        long kept = FilesOf(folder.Kept).Where(file => !IsInUse(folder, file)).Sum(LengthOf);
+        long disk = used + kept + new DriveInfo(folder.Root).AvailableFreeSpace;
         return disk < max
-            ? new Room(used, disk, $"the disk has room for {disk / Megabyte} MB of it")
-            : new Room(used, max, $"may take {max / Megabyte} MB (Igpt:Store:MaxDisk)");
+            ? new Room(used, disk, $"the disk has room for {disk / Megabyte} MB of it", kept)
+            : new Room(used, max, $"may take {max / Megabyte} MB (Igpt:Store:MaxDisk)", kept);
     }
+
+    static IEnumerable<FileInfo> FilesOf(string path) => new DirectoryInfo(path).EnumerateFiles("*", SearchOption.AllDirectories);
+
+    // Files of the checkpoint that is kept may have another name still, which the store uses.
+    static bool IsInUse(StoreFolder folder, FileInfo kept) => File.Exists(Path.Combine(folder.Root, Path.GetRelativePath(folder.Kept, kept.FullName).Split(Path.DirectorySeparatorChar, 2)[^1]));
 
     // It may be gone: checkpoints remove files.
     static long LengthOf(FileInfo file)

@@ -37,7 +37,7 @@ internal sealed class StoreFolder : IDisposable
     internal static SegmentedLog Objects { get; } = new("log/Store/hlog_objs.", GarnetSettings.LogSegment);
 
     /// <summary>All that is of the data, and not of the folder's use.</summary>
-    internal static IReadOnlyList<string> DataNames { get; } = ["data", "log", "manifest", "acknowledged", "rewritten"];
+    internal static IReadOnlyList<string> DataNames { get; } = ["data", "log", "kept", "manifest", "acknowledged", "log-length", "rewritten"];
 
     /// <summary>The folder itself.</summary>
     internal string Root => _path;
@@ -62,6 +62,12 @@ internal sealed class StoreFolder : IDisposable
 
     /// <summary>What was acknowledged last (<see cref="Integrity.Acknowledged"/>).</summary>
     internal string Acknowledged => Path.Combine(_path, "acknowledged");
+
+    /// <summary>Up to where the append-only file has been written (<see cref="Integrity.LogLength"/>).</summary>
+    internal string LogLength => Path.Combine(_path, "log-length");
+
+    /// <summary>The checkpoint before the last one (<see cref="KeptCheckpoint"/>), in a folder that is named for its version.</summary>
+    internal string Kept => Path.Combine(_path, "kept");
 
     /// <summary>What the data took when it was last written anew (<see cref="RewriteNote"/>).</summary>
     internal string Note => Path.Combine(_path, "rewritten");
@@ -128,8 +134,7 @@ internal sealed class StoreFolder : IDisposable
             return null;
         }
 
-        string aside = Path.Combine(_path, $"set-aside-{DateTime.UtcNow:yyyyMMdd-HHmmss-fff}");
-        Directory.CreateDirectory(aside);
+        string aside = MakeAside();
         foreach (string path in old)
         {
             Directory.Move(path, Path.Combine(aside, Path.GetFileName(path)));
@@ -138,6 +143,10 @@ internal sealed class StoreFolder : IDisposable
         MakeFolders();
         return aside;
     }
+
+    /// <summary>Makes a folder within this one for files that are damaged, or not wanted any more.</summary>
+    /// <returns>The folder.</returns>
+    internal string MakeAside() => Directory.CreateDirectory(Path.Combine(_path, $"set-aside-{DateTime.UtcNow:yyyyMMdd-HHmmss-fff}")).FullName;
 
     /// <summary>Removes the socket that a killed store has left: the lock tells that no store listens on it.</summary>
     internal void ClearSocket() => File.Delete(Socket);
@@ -179,7 +188,7 @@ internal sealed class StoreFolder : IDisposable
     // What sessions hold is nobody else's; the folder around them may be the user's own, and stays as it is.
     void MakeFolders()
     {
-        foreach (string folder in new[] { Data, Log, Path.GetDirectoryName(Socket)! })
+        foreach (string folder in new[] { Data, Log, Kept, Path.GetDirectoryName(Socket)! })
         {
             if (OperatingSystem.IsWindows())
             {

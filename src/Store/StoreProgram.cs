@@ -55,7 +55,14 @@ internal static partial class StoreProgram
     {
         RequireFree(folder);
         await using var starting = new Heartbeat(folder.Starting);
-        Acknowledged acknowledged = await RewriteAsync(folder, settings, new FolderCheck(folder).Run());
+        var check = new FolderCheck(folder);
+        Acknowledged acknowledged = check.Run();
+        if (check.Restored is { } restored)
+        {
+            await Console.Error.WriteLineAsync($"igpt-store: the last checkpoint in {path} was damaged: {restored}");
+        }
+
+        acknowledged = await RewriteAsync(folder, settings, acknowledged);
         folder.ClearSocket();
         using var memory = new MemoryWatch(settings.Memory);
         using StoreServer server = Start(folder, settings);
@@ -71,7 +78,8 @@ internal static partial class StoreProgram
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             Task<bool> taking = checkpoints.RunAsync(ending.Token);
             Task writing = writes.RunAsync(ending.Token);
-            await Task.WhenAny(taking, writing);
+            Task first = await Task.WhenAny(taking, writing);
+            await (first.IsFaulted ? first : Task.CompletedTask); // the others may wait for the disk for ever
             if (taking.IsCompletedSuccessfully && await taking)
             {
                 Environment.Exit(await FailAsync(Rewrites, $"much of {path} is of records that were overwritten or deleted, so the store ends and must be started again: it writes the others anew then"));

@@ -1,6 +1,8 @@
+using IgptCluster.Tests.Shared;
+
 namespace IgptCluster.EndToEnd.Tests;
 
-/// <summary>A store whose folder is damaged: it has everything that was acknowledged, or it does not start and says why.</summary>
+/// <summary>A store whose folder is damaged: it has everything that was acknowledged, as it always has where only the last checkpoint is damaged, or it does not start and says why.</summary>
 public sealed class DamagedStoreTests(DamagedStoreTests.Written written) : IClassFixture<DamagedStoreTests.Written>
 {
     const int Damaged = 4;
@@ -27,7 +29,8 @@ public sealed class DamagedStoreTests(DamagedStoreTests.Written written) : IClas
     public async Task Store_AnyFileDamaged_HasAllRecordsOrRefusesToStart(Damage damage)
     {
         string[] files = written.Files();
-        Assert.Contains(files, file => file.EndsWith("snapshot.obj.dat.0", StringComparison.Ordinal));
+        Assert.Contains(files, file => IsOfTheLastCheckpoint(file) && file.EndsWith("snapshot.obj.dat.0", StringComparison.Ordinal));
+        Assert.Contains(files, file => file.StartsWith("kept/", StringComparison.Ordinal) && file.EndsWith("snapshot.obj.dat.0", StringComparison.Ordinal));
         Assert.Contains("log/Store/hlog_objs.0", files);
         int refused = 0;
         foreach (string file in files)
@@ -39,6 +42,7 @@ public sealed class DamagedStoreTests(DamagedStoreTests.Written written) : IClas
             {
                 refused++;
                 Assert.Equal((file, Damaged), (file, refusal.Code));
+                Assert.False(IsOfTheLastCheckpoint(file), refusal.Words);
                 Assert.Contains(FileOrFolder(file), refusal.Words, StringComparison.Ordinal);
                 Assert.Contains("--accept-loss", refusal.Words, StringComparison.Ordinal);
                 Assert.Single(refusal.Words.TrimEnd().Split('\n'));
@@ -48,14 +52,147 @@ public sealed class DamagedStoreTests(DamagedStoreTests.Written written) : IClas
                 await store.StartAsync();
             }
 
-            using StoreClient client = await store.ConnectAsync();
-            for (int record = 0; record < Written.Records; record++)
+            await AssertWholeAsync(store, file);
+            await store.KillAsync();
+            if (IsOfTheLastCheckpoint(file))
             {
-                Assert.Equal((file, Written.Value(record)), (file, await client.AskAsync("HGET", $"record-{record}", "data")));
+                AssertToldAndSetAside(store, file);
             }
         }
 
-        Assert.InRange(refused, 4, files.Length - 1); // the password holds nothing
+        Assert.InRange(refused, 2, files.Length - 1); // the password holds nothing
+    }
+
+    [Fact]
+    public async Task Store_LastCheckpointDamagedAgainAndAgain_HasAllRecords()
+    {
+        await using var store = new StoreFolderProcess();
+        written.CopyTo(store.Folder);
+        for (int round = 0; round < 2; round++)
+        {
+            string checkpoints = Path.Combine(store.Folder, "data", "Store", "checkpoints");
+            Harm(Directory.GetFiles(checkpoints, "snapshot.dat.0", SearchOption.AllDirectories).Single(), Damage.OneBitInItsMiddle);
+            await store.StartAsync("--checkpoint-seconds", "1");
+            using (StoreClient client = await store.ConnectAsync())
+            {
+                for (int before = 0; before < round; before++)
+                {
+                    Assert.Equal(Written.Value(before), await client.AskAsync("GET", $"round-{before}"));
+                }
+
+                Assert.Equal("OK", await client.AskAsync("SET", $"round-{round}", Written.Value(round)));
+                long version = Written.VersionOf(store);
+                await Written.UntilAsync(client, () => Written.VersionOf(store) > version);
+            }
+
+            await AssertWholeAsync(store, $"round {round}");
+            await store.KillAsync();
+            AssertToldAndSetAside(store, "snapshot.dat.0");
+        }
+    }
+
+    [Fact]
+    public async Task Store_KilledWhileItRestoresTheCheckpointBefore_RestoresItAgain()
+    {
+        await using var store = new StoreFolderProcess();
+        written.CopyTo(store.Folder);
+        string last = Directory.GetDirectories(Path.Combine(store.Folder, "data", "Store", "checkpoints", "cpr-checkpoints")).Single();
+        File.Delete(Path.Combine(last, "snapshot.dat.0"));
+        await store.StartAsync();
+        await store.KillAsync();
+
+        // What is written last is as it was: so is a folder whose store was killed before.
+        foreach (string file in new[] { "manifest", "acknowledged" })
+        {
+            File.Copy(written.PathOf(file), Path.Combine(store.Folder, file), overwrite: true);
+        }
+
+        await store.StartAsync();
+        await AssertWholeAsync(store, "again");
+        await store.KillAsync();
+        Assert.Contains("was damaged", store.Words, StringComparison.Ordinal);
+
+        // As is one that had set the damaged checkpoint aside and no more.
+        Directory.Delete(Path.Combine(store.Folder, "data", "Store"), recursive: true);
+        File.Delete(Path.Combine(store.Folder, "manifest"));
+        await store.StartAsync();
+        await AssertWholeAsync(store, "once more");
+    }
+
+    [Fact]
+    public async Task Silo_LastCheckpointOfItsStoreDamaged_TellsItOnceInItsLog()
+    {
+        await using var store = new StoreFolderProcess();
+        written.CopyTo(store.Folder);
+        File.Delete(Path.Combine(store.Folder, "manifest"));
+        await using ServerProcess silo = await ServerProcess.StartSiloAsync("--model", Path.Combine(GoldenSet.RepositoryRoot(), "tests", "models", "tiny-random"), "--data", store.Folder);
+        silo.Signal("TERM");
+        Assert.Equal(0, await silo.EndAsync());
+        Assert.Equal(2, silo.Output.Split("igpt-store: the last checkpoint in ").Length);
+        Assert.Contains("manifest is missing", silo.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Store_EndOfTheLogCutBeforeItHadChecksums_RefusesToStart()
+    {
+        await using var store = new StoreFolderProcess();
+        await store.StartAsync();
+        using (StoreClient client = await store.ConnectAsync())
+        {
+            Assert.Equal("OK", await client.AskAsync("SET", "late", new string('x', 100_000)));
+        }
+
+        await store.KillAsync();
+        long summed = store.Sealed("acknowledged")!.Value.GetProperty("Until").GetInt64();
+        using (var log = new FileStream(Path.Combine(store.Folder, "data", "AOF", "aof.log.0"), FileMode.Open))
+        {
+            Assert.InRange(summed, 1, log.Length);
+            log.SetLength(summed);
+        }
+
+        (int Code, string Words)? refusal = await store.TryStartAsync();
+        Assert.Equal(Damaged, refusal?.Code);
+        Assert.Contains("data/AOF/aof.log.0 has ", refusal!.Value.Words, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Store_BytesOfAnUnfinishedWriteAtTheEndOfTheLog_Starts()
+    {
+        await using var store = new StoreFolderProcess();
+        await store.StartAsync();
+        using (StoreClient client = await store.ConnectAsync())
+        {
+            Assert.Equal("OK", await client.AskAsync("SET", "early", "1"));
+        }
+
+        await store.KillAsync();
+        await using (var log = new FileStream(Path.Combine(store.Folder, "data", "AOF", "aof.log.0"), FileMode.Append))
+        {
+            await log.WriteAsync(Enumerable.Repeat((byte)0x5A, 8192).ToArray(), Cancelled);
+        }
+
+        await store.StartAsync();
+        using StoreClient again = await store.ConnectAsync();
+        Assert.Equal("1", await again.AskAsync("GET", "early"));
+    }
+
+    [Fact]
+    public async Task Store_LittleRoom_GivesUpTheCheckpointBeforeAndRefusesNothing()
+    {
+        await using var store = new StoreFolderProcess();
+        await store.StartAsync("--memory", "16", "--max-disk", "256", "--checkpoint-seconds", "1");
+        using (StoreClient client = await store.ConnectAsync())
+        {
+            string kept = Path.Combine(store.Folder, "kept");
+            int record = 0;
+            await Written.UntilAsync(client, () => Directory.EnumerateDirectories(kept).Any());
+            await Written.UntilAsync(client, () => !Directory.EnumerateDirectories(kept).Any(), () => $"filler-{record++}");
+            Assert.Equal("", await client.AskAsync("GET", "igpt-store/room") ?? "");
+        }
+
+        await store.KillAsync();
+        Assert.Contains("room is low, so the checkpoint before the last one is not kept", store.Words, StringComparison.Ordinal);
+        await store.StartAsync("--memory", "16", "--max-disk", "256");
     }
 
     [Fact]
@@ -65,6 +202,7 @@ public sealed class DamagedStoreTests(DamagedStoreTests.Written written) : IClas
         written.CopyTo(store.Folder);
         string number = store.Sealed("acknowledged")!.Value.GetProperty("Number").ToString();
         File.Delete(Path.Combine(store.Folder, "manifest"));
+        Directory.Delete(Path.Combine(store.Folder, "kept"), recursive: true);
         await File.WriteAllTextAsync(Path.Combine(store.Folder, "acknowledged"), number, Cancelled);
         await store.StartAsync();
         using (StoreClient client = await store.ConnectAsync())
@@ -73,7 +211,8 @@ public sealed class DamagedStoreTests(DamagedStoreTests.Written written) : IClas
         }
 
         await store.KillAsync();
-        File.Delete(Directory.GetFiles(store.Folder, "ht.dat.0", SearchOption.AllDirectories).Single());
+        string token = Path.GetFileName(Directory.GetDirectories(Path.Combine(store.Folder, "data", "Store", "checkpoints", "cpr-checkpoints")).Single());
+        File.Delete(Path.Combine(store.Folder, "data", "Store", "checkpoints", "index-checkpoints", token, "ht.dat.0"));
         Assert.Equal(Damaged, (await store.TryStartAsync())?.Code);
     }
 
@@ -118,6 +257,27 @@ public sealed class DamagedStoreTests(DamagedStoreTests.Written written) : IClas
         Assert.Equal(Written.Value(7), await again.AskAsync("HGET", "record-7", "data"));
     }
 
+    // Garnet leaves the hash table of the checkpoint before, too.
+    bool IsOfTheLastCheckpoint(string file) => file == "manifest" || (file.StartsWith("data/Store/checkpoints/", StringComparison.Ordinal) && file.Contains(written.Token, StringComparison.Ordinal));
+
+    static async Task AssertWholeAsync(StoreFolderProcess store, string harmed)
+    {
+        using StoreClient client = await store.ConnectAsync();
+        for (int record = 0; record < Written.Records; record++)
+        {
+            Assert.Equal((harmed, Written.Value(record)), (harmed, await client.AskAsync("HGET", $"record-{record}", "data")));
+        }
+    }
+
+    static void AssertToldAndSetAside(StoreFolderProcess store, string file)
+    {
+        string words = Assert.Single(store.Words.TrimEnd().Split('\n'));
+        Assert.StartsWith($"igpt-store: the last checkpoint in {store.Folder} was damaged: ", words, StringComparison.Ordinal);
+        Assert.Contains(Path.GetFileName(file), words, StringComparison.Ordinal);
+        string aside = words[words.IndexOf(Path.Combine(store.Folder, "set-aside-"), StringComparison.Ordinal)..];
+        Assert.NotEmpty(Directory.GetFiles(aside, "*", SearchOption.AllDirectories));
+    }
+
     // A file of commits is known by its folder: its name changes with each write.
     static string FileOrFolder(string file) => file.Contains("log-commits", StringComparison.Ordinal) ? "log-commits" : file;
 
@@ -157,6 +317,8 @@ public sealed class DamagedStoreTests(DamagedStoreTests.Written written) : IClas
         readonly StoreFolderProcess _store = new();
 
         internal static string Value(int record) => string.Concat(Enumerable.Repeat($"{record} ", 8000 * (1 + (record % 5))));
+
+        internal string Token => Path.GetFileName(Directory.GetDirectories(PathOf("data/Store/checkpoints/cpr-checkpoints")).Single());
 
         internal string PathOf(string file) => Path.Combine(_store.Folder, file);
 
@@ -205,7 +367,7 @@ public sealed class DamagedStoreTests(DamagedStoreTests.Written written) : IClas
         long Number() => _store.Sealed("acknowledged")?.GetProperty("Number").GetInt64() ?? 0;
 
         // Checkpoints are taken while something is written.
-        internal static async Task UntilAsync(StoreClient? client, Func<bool> holds)
+        internal static async Task UntilAsync(StoreClient? client, Func<bool> holds, Func<string>? key = null)
         {
             using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
@@ -214,7 +376,7 @@ public sealed class DamagedStoreTests(DamagedStoreTests.Written written) : IClas
             {
                 if (client is not null)
                 {
-                    Assert.Equal("OK", await client.AskAsync("SET", "other", new string('x', 200_000)));
+                    Assert.Equal("OK", await client.AskAsync("SET", key?.Invoke() ?? "other", new string('x', 200_000)));
                 }
 
                 await tick.WaitForNextTickAsync(limit.Token);

@@ -11,6 +11,9 @@ internal sealed class StoreFolderProcess : IAsyncDisposable
     /// <summary>The data folder.</summary>
     public string Folder { get; } = Directory.CreateTempSubdirectory("igpt-test-").FullName;
 
+    /// <summary>What the last one that was killed had written to its error output.</summary>
+    public string Words { get; private set; } = "";
+
     /// <summary>The one that runs.</summary>
     public Process Process => _process!;
 
@@ -54,6 +57,7 @@ internal sealed class StoreFolderProcess : IAsyncDisposable
     {
         _process!.Kill();
         await _process.WaitForExitAsync(CancellationToken.None);
+        Words = await _process.StandardError.ReadToEndAsync(CancellationToken.None);
         _process.Dispose();
         _process = null;
     }

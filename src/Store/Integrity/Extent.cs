@@ -38,18 +38,12 @@ internal sealed record Extent(string File, long From, long Until, ulong[] Sums)
             return null;
         }
 
-        string path = Path.Combine(folder, File);
-        if (!System.IO.File.Exists(path))
+        if (CheckLength(folder) is { } problem)
         {
-            return $"{File} is missing";
+            return problem;
         }
 
-        using FileStream stream = Open(path);
-        if (stream.Length < Until)
-        {
-            return $"{File} has {stream.Length} bytes, of at least {Until}";
-        }
-
+        using FileStream stream = Open(Path.Combine(folder, File));
         byte[] block = new byte[BlockSize];
         int index = 0;
         foreach ((long Begin, long End) part in BlocksOf(From, Until))
@@ -63,6 +57,15 @@ internal sealed record Extent(string File, long From, long Until, ulong[] Sums)
         }
 
         return null;
+    }
+
+    /// <summary>Looks whether the file is there and long enough.</summary>
+    /// <param name="folder">The store's folder.</param>
+    /// <returns>What is wrong, in words; null: nothing.</returns>
+    internal string? CheckLength(string folder)
+    {
+        var file = new FileInfo(Path.Combine(folder, File));
+        return !file.Exists ? $"{File} is missing" : file.Length < Until ? $"{File} has {file.Length} bytes, of at least {Until}" : null;
     }
 
     ulong? SumOf((long Begin, long End) part)

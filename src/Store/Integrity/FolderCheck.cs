@@ -1,9 +1,8 @@
-using System.Collections.Concurrent;
-
 namespace IgptCluster.Store.Integrity;
 
 /// <summary>
-/// Compares a folder with what was known of it, before Garnet reads it: Garnet itself starts without records when files are missing or changed.
+/// Compares a folder with what was known of it, before Garnet reads it: Garnet itself starts without records when files are missing or changed. Where only the last checkpoint is damaged, the one before takes its
+/// place: the append-only file has what was written since.
 /// </summary>
 /// <param name="folder">The store's folder, which no store serves.</param>
 internal sealed class FolderCheck(StoreFolder folder)
@@ -11,7 +10,8 @@ internal sealed class FolderCheck(StoreFolder folder)
     const int MostTold = 3;
     const long FirstAddress = 64; // of Garnet's logs
 
-    readonly ConcurrentQueue<string> _problems = new();
+    /// <summary>What was damaged, and made good, in words; null: nothing.</summary>
+    internal string? Restored { get; private set; }
 
     /// <summary>Checks all that must be there.</summary>
     /// <returns>What was acknowledged.</returns>
@@ -19,10 +19,9 @@ internal sealed class FolderCheck(StoreFolder folder)
     internal Acknowledged Run()
     {
         Acknowledged? acknowledged = Acknowledged.Read(folder.Acknowledged);
-        var manifest = SealedFile.Read<CheckpointManifest>(folder.Manifest);
-        if (manifest is null)
+        if (acknowledged?.Version is null && !File.Exists(folder.Manifest))
         {
-            return acknowledged?.Version is null ? acknowledged ?? Acknowledged.Nothing : throw new DamagedStoreException($"{Path.GetFileName(folder.Manifest)} is missing");
+            return acknowledged ?? Acknowledged.Nothing;
         }
 
         if (acknowledged is null)
@@ -30,46 +29,73 @@ internal sealed class FolderCheck(StoreFolder folder)
             throw new DamagedStoreException($"{Path.GetFileName(folder.Acknowledged)} is missing");
         }
 
-        if (manifest.Version < acknowledged.Version)
+        LogCommit? commit = LogCommit.Newest(folder);
+        string[] log = [.. OfTheLog(acknowledged, commit)];
+        string[] checkpoint = [.. OfTheCheckpoint(acknowledged, commit)];
+        if (log.Length > 0 || (checkpoint.Length > 0 && commit is null))
         {
-            throw new DamagedStoreException($"{Path.GetFileName(folder.Manifest)} is older than the data: it is checkpoint {manifest.Version}'s, and there was one of {acknowledged.Version}");
+            throw new DamagedStoreException(InWords([.. log, .. checkpoint]));
         }
 
-        Compare(manifest, acknowledged);
-        return _problems.IsEmpty
-            ? acknowledged
-            : throw new DamagedStoreException(string.Join("; ", _problems.Take(MostTold)) + (_problems.Count > MostTold ? $"; and {_problems.Count - MostTold} more such files" : ""));
+        if (checkpoint.Length > 0)
+        {
+            KeptCheckpoint before = KeptCheckpoint.All(folder).FirstOrDefault(kept => kept.IsWhole(folder, commit!.Value.Begin)) ?? throw new DamagedStoreException(InWords(checkpoint));
+            acknowledged = before.Restore(folder, acknowledged, out string aside);
+            Restored = $"{InWords(checkpoint)}; the checkpoint before and the append-only file have all records, so nothing is lost; the damaged checkpoint was set aside in {aside}";
+        }
+
+        return acknowledged with { Until = Math.Max(acknowledged.Until, commit?.Until ?? 0) };
     }
 
-    void Compare(CheckpointManifest manifest, Acknowledged acknowledged)
+    IEnumerable<string> OfTheLog(Acknowledged acknowledged, LogCommit? last)
     {
+        if (last is not { } commit)
+        {
+            return acknowledged.Log.Length > 0 ? [$"{Path.GetRelativePath(folder.Root, folder.Commits)} has no file of commits that can be read"] : [];
+        }
+
+        // What was acknowledged in the last second has no checksums yet, but its length is known.
+        string? end = StoreFolder.AppendOnly.Lacks(folder.Root, Math.Max(commit.Begin, acknowledged.Until), Math.Max(commit.Until, LogLength.Read(folder)));
+        return Problems(acknowledged.Log.Select(log => (log, StoreFolder.AppendOnly.BeginIn(log, commit.Begin) ?? 0))).Concat(end is null ? [] : [end]).Distinct();
+    }
+
+    IEnumerable<string> OfTheCheckpoint(Acknowledged acknowledged, LogCommit? commit)
+    {
+        string name = Path.GetFileName(folder.Manifest);
+        CheckpointManifest? manifest;
+        try
+        {
+            manifest = SealedFile.Read<CheckpointManifest>(folder.Manifest);
+        }
+        catch (DamagedStoreException damage)
+        {
+            return [damage.Message];
+        }
+
+        if (manifest is null)
+        {
+            return [$"{name} is missing"];
+        }
+
+        if (manifest.Version < acknowledged.Version)
+        {
+            return [$"{name} is older than the data: it is checkpoint {manifest.Version}'s, and there was one of {acknowledged.Version}"];
+        }
+
         // One newer than the manifest was completed just before the store was killed: what only the one before needed may be gone.
         CheckpointInfo? newest = CheckpointInfo.Newest(folder);
         bool isNewer = newest is not null && newest.Version > manifest.Version;
-        var needed = new List<(Extent Extent, long Begin)>();
-        needed.AddRange(isNewer ? [] : manifest.Files.Select(file => (file, 0L)));
-        needed.AddRange(manifest.Logs.Select(log => (log, isNewer ? StoreFolder.Records.BeginIn(log, newest!.LogBegin) ?? StoreFolder.Objects.BeginIn(log, newest.ObjectsBegin) ?? 0 : 0)));
-        if (LogCommit.BeginOf(folder) is { } begin)
-        {
-            long covered = newest?.AppendOnlyBegin ?? FirstAddress;
-            if (begin > covered)
-            {
-                _problems.Enqueue($"{Path.GetRelativePath(folder.Root, folder.Checkpoints)} has no checkpoint of what was written before byte {begin} of the append-only file, which begins there");
-            }
-
-            needed.AddRange(acknowledged.Log.Select(log => (log, StoreFolder.AppendOnly.BeginIn(log, begin) ?? 0)));
-        }
-        else if (acknowledged.Log.Length > 0)
-        {
-            _problems.Enqueue($"{Path.GetRelativePath(folder.Root, folder.Commits)} has no file of commits that can be read");
-        }
-
-        Parallel.ForEach(needed, one =>
-        {
-            if (one.Extent.Check(folder.Root, one.Begin) is { } problem)
-            {
-                _problems.Enqueue(problem);
-            }
-        });
+        IEnumerable<(Extent Extent, long Begin)> needed = [
+            .. isNewer ? [] : manifest.Files.Select(file => (file, 0L)),
+            .. manifest.Logs.Select(log => (log, isNewer ? StoreFolder.Records.BeginIn(log, newest!.LogBegin) ?? StoreFolder.Objects.BeginIn(log, newest.ObjectsBegin) ?? 0 : 0)),
+        ];
+        string? gap = commit?.Begin > (newest?.AppendOnlyBegin ?? FirstAddress)
+            ? $"{Path.GetRelativePath(folder.Root, folder.Checkpoints)} has no checkpoint of what was written before byte {commit.Value.Begin} of the append-only file, which begins there"
+            : null;
+        return Problems(needed).Concat(gap is null ? [] : [gap]);
     }
+
+    string[] Problems(IEnumerable<(Extent Extent, long Begin)> needed) => [.. needed.AsParallel().AsOrdered().Select(one => one.Extent.Check(folder.Root, one.Begin)).OfType<string>()];
+
+    static string InWords(string[] problems) => string.Join("; ", problems.Take(MostTold)) + (problems.Length > MostTold ? $"; and {problems.Length - MostTold} more such files" : "");
 }
