@@ -212,7 +212,10 @@ public sealed class DurableSessionTests
         await TestCluster.UntilAsync("the viewer is there", async () => (await session.GetAsync()).Expires is null);
         _storage.Touch();
         gate.Release(1000);
-        await Assert.ThrowsAnyAsync<OrleansException>(() => viewer);
+
+        // Its session ends under the viewer, which learns that from it or, if it has left the memory by then, from Orleans.
+        var lost = await Assert.ThrowsAnyAsync<Exception>(() => viewer);
+        Assert.True(lost is OrleansException or EnumerationAbortedException, lost.ToString());
         await TestCluster.UntilAsync("the next activation ends it", async () => (await session.GetAsync()).Result is not null);
         Assert.Equal(Undisturbed, (await ReadAsync(session, Prompt.Length)).Tokens);
     }

@@ -24,9 +24,6 @@ internal sealed partial class SessionGrain
     [LoggerMessage(1209, LogLevel.Information, "Session {Session} deleted")]
     partial void LogDeleted(SessionId session);
 
-    [LoggerMessage(1212, LogLevel.Warning, "What is stored of session {Session} cannot be removed yet: {Reason}")]
-    partial void LogNotRemoved(SessionId session, string reason);
-
     [LoggerMessage(1213, LogLevel.Debug, "Session {Session} is withdrawn: its start has failed for its caller")]
     partial void LogWithdrawn(SessionId session);
 }

@@ -5,6 +5,7 @@ using IgptCluster.Grains.Sessions.Lifetime;
 using IgptCluster.Grains.Sessions.Running;
 using IgptCluster.Grains.Sessions.State;
 using IgptCluster.Grains.Sessions.Storage;
+using IgptCluster.Grains.Sessions.Viewing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -23,7 +24,6 @@ namespace IgptCluster.Grains.Sessions;
 internal sealed partial class SessionGrain : Grain, ISessionGrain, IRemindable, IGrainMigrationParticipant
 {
     const string Handed = "session";
-    static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(2);
 
     readonly SessionOptions _options;
     readonly TimeProvider _time;
@@ -33,14 +33,13 @@ internal sealed partial class SessionGrain : Grain, ISessionGrain, IRemindable, 
     readonly SessionRun _run;
     readonly SessionRetention _retention;
     readonly SessionAlarm _alarm;
-    readonly Signal _news = new();
+    readonly SessionRemoval _removal;
+    readonly SessionViewing _viewing;
     readonly Queue<SessionEvent> _events = []; // that effects have brought about
     SessionState? _state; // null: there is no session
     SessionRecord? _handed; // by its activation on a silo that is leaving
     Task _starting = Task.CompletedTask;
-    Task _removing = Task.CompletedTask;
     bool _isApplying;
-    bool _isEnding; // the activation ends
 
     public SessionGrain(IOptions<SessionOptions> options, IServiceProvider services, TimeProvider time, ILogger<SessionGrain> logger)
     {
@@ -51,6 +50,8 @@ internal sealed partial class SessionGrain : Grain, ISessionGrain, IRemindable, 
         _journal = new SessionJournal(_store, () => _state!, () => _retention.Expires, happened => Apply(happened), time, logger);
         _alarm = new SessionAlarm(_store.IsDurable ? services.GetService<IReminderRegistry>() : null, grain, _retention, _journal.FlushAsync, time, logger);
         _run = new SessionRun(Id, () => _state!, happened => Apply(happened), GrainFactory, _options, time, logger);
+        _removal = new SessionRemoval(Id, _store, _journal, _retention, _alarm, time, logger);
+        _viewing = new SessionViewing(Id, () => State);
     }
 
     SessionId Id => new(this.GetPrimaryKeyString());
@@ -82,7 +83,7 @@ internal sealed partial class SessionGrain : Grain, ISessionGrain, IRemindable, 
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        _isEnding = true;
+        _removal.Close();
         _alarm.Close();
         if (_state is not null)
         {
@@ -149,24 +150,9 @@ internal sealed partial class SessionGrain : Grain, ISessionGrain, IRemindable, 
         try
         {
             await ResumedAsync(session);
-            for (int position = fromPosition; ;)
+            await foreach (SessionUpdate update in _viewing.ReadAsync(fromPosition, seen, cancellationToken))
             {
-                Task news = _news.Next;
-                State.RequireGoingOn(Id, seen);
-                if (session.Tokens.From(position) is { Length: > 0 } tokens)
-                {
-                    yield return new SessionUpdate(position, tokens, null);
-                    position += tokens.Length;
-                }
-                else if (session.StoredResult is { } result)
-                {
-                    yield return new SessionUpdate(position, [], result);
-                    yield break;
-                }
-                else
-                {
-                    await news.WaitAsync(cancellationToken);
-                }
+                yield return update;
             }
         }
         finally
@@ -214,12 +200,12 @@ internal sealed partial class SessionGrain : Grain, ISessionGrain, IRemindable, 
         {
             Apply(new SessionEvent.Deleted());
         }
-        else if (_removing.IsCompleted)
+        else if (_removal.Done.IsCompleted)
         {
             DeactivateOnIdle();
         }
 
-        return _removing;
+        return _removal.Done;
     }
 
     public Task AbandonAsync(bool pause)
@@ -317,7 +303,7 @@ internal sealed partial class SessionGrain : Grain, ISessionGrain, IRemindable, 
             LogFinished(Id, SessionEnd.Expired, session.Tokens.End - session.Spec.Prompt.Length, "");
         }
 
-        await _removing;
+        await _removal.Done;
     }
 
     /// <summary>Applies an event and carries out its effects. Events that these bring about wait their turn.</summary>
@@ -388,13 +374,12 @@ internal sealed partial class SessionGrain : Grain, ISessionGrain, IRemindable, 
 
         if (effects.Signal)
         {
-            _news.Give();
+            _viewing.Wake();
         }
 
         if (effects.Exit == SessionExit.Remove)
         {
-            _removing = RemoveAsync();
-            _removing.Ignore();
+            _removal.Begin(DeactivateOnIdle);
         }
         else if (effects.Exit == SessionExit.Leave)
         {
@@ -404,40 +389,11 @@ internal sealed partial class SessionGrain : Grain, ISessionGrain, IRemindable, 
         }
     }
 
-    /// <summary>Leaves nothing of the session, as soon as the store answers.</summary>
-    async Task RemoveAsync()
-    {
-        _retention.Stop();
-        await _journal.CloseAsync();
-        for (bool isRemoved = false; !isRemoved;)
-        {
-            try
-            {
-                // In this order: while something is stored, something must wake it.
-                await _store.ClearAsync();
-                await _alarm.StopAsync();
-                isRemoved = true;
-            }
-            catch (InconsistentStateException)
-            {
-                LogTaken(Id);
-                isRemoved = true;
-            }
-            catch (Exception failure) when (!_isEnding)
-            {
-                LogNotRemoved(Id, failure.FirstLine());
-                await Task.Delay(StoreRetry, _time);
-            }
-        }
-
-        DeactivateOnIdle();
-    }
-
     SessionDescription Describe() => State.Describe(Id, _retention.Expires);
 
     IgptException NotFound()
     {
-        if (_removing.IsCompleted)
+        if (_removal.Done.IsCompleted)
         {
             DeactivateOnIdle();
         }
@@ -447,5 +403,5 @@ internal sealed partial class SessionGrain : Grain, ISessionGrain, IRemindable, 
 
     static IgptException NotStored() => new(
         IgptErrorCode.StoreUnavailable, "the session cannot be stored, so it was not started: the cluster's store does not answer. Try again in a moment")
-    { RetryAfter = StoreRetry };
+    { RetryAfter = SessionRemoval.Retry };
 }

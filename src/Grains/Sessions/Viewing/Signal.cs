@@ -1,4 +1,4 @@
-namespace IgptCluster.Grains.Sessions.Lifetime;
+namespace IgptCluster.Grains.Sessions.Viewing;
 
 /// <summary>Wakes all who wait for a session's news. One grain's turns only.</summary>
 internal sealed class Signal
