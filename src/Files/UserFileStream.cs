@@ -42,7 +42,12 @@ sealed class UserFileStream(UserFile file) : Stream
     }
 
     /// <inheritdoc/>
-    public override long Seek(long offset, SeekOrigin origin) => Position = offset + origin switch { SeekOrigin.Begin => 0, SeekOrigin.Current => _position, _ => Length };
+    /// <exception cref="IOException">It would lie before the file's beginning.</exception>
+    public override long Seek(long offset, SeekOrigin origin)
+    {
+        long position = offset + origin switch { SeekOrigin.Begin => 0, SeekOrigin.Current => _position, _ => Length };
+        return position >= 0 ? Position = position : throw new IOException($"{file.Name}: no position lies before a file's beginning");
+    }
 
     /// <inheritdoc/>
     public override void Flush()

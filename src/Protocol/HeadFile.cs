@@ -15,16 +15,17 @@ public static class HeadFile
     /// <exception cref="InvalidDataException">It is no head file.</exception>
     public static PutHeadRequest Read(Stream json, string? path)
     {
+        using var reader = new StreamReader(json, leaveOpen: true);
         try
         {
-            using var reader = new StreamReader(json, leaveOpen: true);
             PutHeadRequest head = JsonParser.Default.Parse<PutHeadRequest>(reader);
             head.Head = head.Head.Length > 0 || path is null ? head.Head : Path.GetFileNameWithoutExtension(path);
             return head;
         }
         catch (IOException failure) when (failure is InvalidJsonException or InvalidProtocolBufferException)
         {
-            throw new InvalidDataException($"is not a head file (the JSON form of PutHeadRequest): {failure.Message}", failure);
+            string cure = reader.EndOfStream ? ". It ends there, so it may be incomplete, still being written or downloaded: wait until it is complete, or fetch it again" : "";
+            throw new InvalidDataException($"is not a head file (the JSON form of PutHeadRequest): {failure.Message}{cure}", failure);
         }
     }
 }

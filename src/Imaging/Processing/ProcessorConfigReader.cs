@@ -1,4 +1,5 @@
 using System.Text.Json;
+using IgptCluster.Files;
 using IgptCluster.Imaging.Resampling;
 
 namespace IgptCluster.Imaging.Processing;
@@ -32,7 +33,7 @@ sealed class ProcessorConfigReader : IDisposable
         }
         catch (Exception exception) when (exception is JsonException or ArgumentException)
         {
-            throw new ImagingException($"{source} is not JSON: {exception.Message} (NaN and Infinity are not JSON either)", exception);
+            throw new ImagingException($"{source} {IncompleteFile.JsonFault(json, exception)} (NaN and Infinity are not JSON either)", exception);
         }
 
         if (document.RootElement.ValueKind == JsonValueKind.Object)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using IgptCluster.Files;
 
 namespace IgptCluster.Model.Checkpoints;
 
@@ -38,7 +39,7 @@ public static class ImageGptConfigJson
         }
         catch (JsonException failure)
         {
-            throw new CheckpointException($"{source}: is not JSON: {failure.Message}", failure);
+            throw new CheckpointException($"{source}: {IncompleteFile.JsonFault(json, failure)}", failure);
         }
     }
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Numerics;
 using System.Text;
+using IgptCluster.Files;
 
 namespace IgptCluster.Model.Checkpoints;
 
@@ -244,7 +245,7 @@ sealed class PickleReader(ReadOnlyMemory<byte> data, Func<PickleGlobal, object?[
     {
         if (count > (ulong)(data.Length - Position))
         {
-            throw new FormatException($"{count} bytes are claimed at byte {Position}; {data.Length - Position} are left");
+            throw new FormatException($"{(count == ulong.MaxValue ? "a line" : $"{count} bytes")} must follow byte {Position}; given {data.Length - Position} bytes, with which it ends: {IncompleteFile.Cure}");
         }
 
         ReadOnlySpan<byte> bytes = data.Span.Slice(Position, (int)count);

@@ -263,14 +263,19 @@ sealed class LegacyStorages(UserFile file) : IStorages
 
             if (position + 8 > file.Length)
             {
-                throw new FormatException($"it ends before storage '{key}'");
+                throw new FormatException($"it ends before storage '{key}', after {file.Length} bytes: {IncompleteFile.Cure}");
             }
 
             long count = BinaryPrimitives.ReadInt64LittleEndian(file.ReadBytes(position, sizeof(long)));
             position += 8;
-            if (count != storage.Count || storage.Bytes > file.Length - position)
+            if (count != storage.Count)
             {
-                throw new FormatException($"storage '{key}' must hold {storage.Count} values; given {count}, and {file.Length - position} bytes are left");
+                throw new FormatException($"storage '{key}' must hold {storage.Count} values; given {count}");
+            }
+
+            if (storage.Bytes > file.Length - position)
+            {
+                throw new FormatException($"storage '{key}' has {storage.Bytes} bytes; given {file.Length - position}, with which the file ends: {IncompleteFile.Cure}");
             }
 
             _starts[key] = position;
@@ -298,7 +303,16 @@ sealed class PyTorchArchive : IStorages, IDisposable
     internal PyTorchArchive(UserFile file)
     {
         _file = file.Name;
-        _zip = new ZipArchive(file.OpenStream(), ZipArchiveMode.Read);
+        try
+        {
+            _zip = new ZipArchive(file.OpenStream(), ZipArchiveMode.Read);
+        }
+        catch (InvalidDataException failure)
+        {
+            // Its directory is its end.
+            throw new FormatException($"it begins as a zip archive, and its end is not one's, after {file.Length} bytes: {IncompleteFile.Cure}", failure);
+        }
+
         string? pickle = _zip.Entries.Select(entry => entry.FullName).Where(name => name.EndsWith("/data.pkl", StringComparison.Ordinal)).MinBy(name => name.Length);
         if (pickle is null)
         {

@@ -41,11 +41,14 @@ static class SafetensorsFile
         ulong header = BinaryPrimitives.ReadUInt64LittleEndian(file.ReadBytes(0, LengthBytes));
         if (header < 2 || header > MaxHeader || header > (ulong)(file.Length - LengthBytes))
         {
-            throw Broken(file, $"its header's length must be 2 … {Math.Min(MaxHeader, file.Length - LengthBytes)} bytes; given {header}: {Hint(file)}");
+            throw Broken(file, $"its header's length must be 2 … {Math.Min(MaxHeader, file.Length - LengthBytes)} bytes; given {header}: {(header <= MaxHeader && file.Length > LengthBytes && IsHeader(file) ? IncompleteFile.Cure : Hint(file))}");
         }
 
         return (long)header;
     }
+
+    // A header is a JSON object, or what there is of one.
+    static bool IsHeader(UserFile file) => file.ReadBytes(LengthBytes, 1)[0] == '{';
 
     static List<CheckpointTensor> Tensors(UserFile file, JsonElement root, long data)
     {
@@ -67,6 +70,12 @@ static class SafetensorsFile
             {
                 entries.Add(Entry(file, entry, data));
             }
+        }
+
+        long needed = entries.Select(entry => entry.End).DefaultIfEmpty().Max();
+        if (needed > file.Length - data)
+        {
+            throw Broken(file, $"by its header it has {(Int128)data + needed} bytes; given {file.Length}: {IncompleteFile.Cure}");
         }
 
         CheckCoverage(file, [.. entries.OrderBy(entry => entry.Begin).ThenBy(entry => entry.End).Select(entry => (entry.Tensor.Name, entry.Begin, entry.End))], file.Length - data);
@@ -92,9 +101,9 @@ static class SafetensorsFile
         }
 
         (long begin, long end) = (offsets[0], offsets[1]);
-        if (begin > end || end > file.Length - data)
+        if (begin > end)
         {
-            throw Broken(file, $"tensor '{Shown(name)}': data_offsets must ascend within the file's {file.Length - data} data bytes; given {begin}, {end}");
+            throw Broken(file, $"tensor '{Shown(name)}': data_offsets must ascend; given {begin}, {end}");
         }
 
         if (TypeOf(dtype) is not { } type)

@@ -117,9 +117,10 @@ sealed class WeightFiles : IDisposable
 
     static Dictionary<string, string> ReadMap(string path, string index)
     {
+        string json = CheckpointFiles.ReadText(path, MaxIndexBytes)!;
         try
         {
-            using JsonDocument document = JsonDocument.Parse(CheckpointFiles.ReadText(path, MaxIndexBytes)!, new JsonDocumentOptions { MaxDepth = 16 });
+            using JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 16 });
             if (document.RootElement.ValueKind != JsonValueKind.Object
                 || !document.RootElement.TryGetProperty("weight_map", out JsonElement map)
                 || map.ValueKind != JsonValueKind.Object
@@ -138,7 +139,7 @@ sealed class WeightFiles : IDisposable
         }
         catch (JsonException failure)
         {
-            throw new CheckpointException($"{index}: is not JSON: {failure.Message}", failure);
+            throw new CheckpointException($"{index}: {IncompleteFile.JsonFault(json, failure)}", failure);
         }
     }
 }

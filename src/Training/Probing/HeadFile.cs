@@ -1,5 +1,4 @@
 using System.Text.Json;
-using IgptCluster.Files;
 using IgptCluster.Training.Data;
 
 namespace IgptCluster.Training.Probing;
@@ -34,13 +33,14 @@ internal sealed record HeadFile(string Head, int Layer, IReadOnlyList<string> La
     internal static HeadFile Read(string path, int layers, int width)
     {
         HeadFile? head;
+        string json = UserFile.ReadText(path, MaxBytes);
         try
         {
-            head = JsonSerializer.Deserialize<HeadFile>(UserFile.ReadText(path, MaxBytes), Json);
+            head = JsonSerializer.Deserialize<HeadFile>(json, Json);
         }
         catch (JsonException failure)
         {
-            throw new DataException($"{path}: must be a head file as igpt-train probe writes it: {failure.Message}", failure);
+            throw new DataException($"{path}: must be a head file as igpt-train probe writes it: {IncompleteFile.JsonFault(json, failure)}", failure);
         }
 
         if (head is not { Head.Length: > 0, Labels.Count: > 0, Weight: not null })

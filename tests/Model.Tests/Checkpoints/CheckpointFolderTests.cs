@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using IgptCluster.Files;
 using IgptCluster.Model.Checkpoints;
 using IgptCluster.Model.Cpu;
 using IgptCluster.Tests.Shared;
@@ -104,6 +105,32 @@ public sealed class CheckpointFolderTests
 
         void Refused(Action load) =>
             Assert.Equal($"{file}: must not be written to while it is read: it changed; read it again when it is complete", Assert.Throws<CheckpointException>(load).Message);
+    }
+
+    [Theory]
+    [InlineData("base-513", "model.safetensors")]
+    [InlineData("legacy-65", "pytorch_model.bin")]
+    [InlineData("tied-17", "pytorch_model.bin")]
+    [InlineData("sharded-65", "model-00003-of-00006.safetensors")]
+    [InlineData("sharded-65", "model.safetensors.index.json")]
+    [InlineData("base-513", "config.json")]
+    public void Open_FileThatEndsEarly_SaysThatItIsIncomplete(string model, string file)
+    {
+        string golden = Path.Combine(GoldenSet.Bundled, "models", model);
+        string[] others = [.. Directory.EnumerateFiles(golden).Select(path => Path.GetFileName(path)!).Where(name => name == file || !name.StartsWith(file == "pytorch_model.bin" ? "model" : "pytorch", StringComparison.Ordinal))];
+        using var folder = new CheckpointFolder(model, others);
+        byte[] whole = File.ReadAllBytes(folder[file]);
+        int end = whole.AsSpan().TrimEnd("\n"u8).Length;
+        foreach (int length in new[] { end - 1, end - 30, end * 9 / 10, end / 2, end / 10, Math.Min(100, end / 3), 12 })
+        {
+            File.WriteAllBytes(folder[file], whole[..length]);
+            string refusal = folder.Refusal();
+            Assert.StartsWith($"{file}: ", refusal, StringComparison.Ordinal);
+            Assert.True(refusal.Contains(IncompleteFile.Cure, StringComparison.Ordinal), $"of {length} bytes: {refusal}");
+        }
+
+        File.WriteAllBytes(folder[file], whole);
+        using var checkpoint = Checkpoint.Open(folder.Path);
     }
 
     [Fact]
