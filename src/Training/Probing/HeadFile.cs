@@ -1,4 +1,5 @@
 using System.Text.Json;
+using IgptCluster.Files;
 using IgptCluster.Training.Data;
 
 namespace IgptCluster.Training.Probing;
