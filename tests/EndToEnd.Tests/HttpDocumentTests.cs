@@ -23,7 +23,7 @@ public sealed class HttpDocumentTests(SharedSilo silo) : IClassFixture<SharedSil
         Assert.SkipUnless(Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(folder => File.Exists(Path.Combine(folder, "curl"))), "curl is not installed");
         Assert.Contains(Address, command, StringComparison.Ordinal);
         Directory.CreateDirectory(Path.Combine(_folder, "assets", "images"));
-        foreach ((string from, string to) in new[] { ("tests/images/house.png", "house.png"), ("assets/images/target.png", "assets/images/target.png") })
+        foreach ((string from, string to) in new[] { ("tests/images/house.png", "house.png"), ("tests/images/mask.png", "mask.png"), ("assets/images/target.png", "assets/images/target.png") })
         {
             File.Copy(Path.Combine(GoldenSet.RepositoryRoot(), from), Path.Combine(_folder, to));
         }

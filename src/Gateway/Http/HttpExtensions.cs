@@ -1,6 +1,7 @@
 using IgptCluster.Gateway.Errors;
 using IgptCluster.Gateway.Http.Description;
 using IgptCluster.Gateway.Http.Images;
+using IgptCluster.Gateway.Http.OpenAi;
 using IgptCluster.Gateway.Http.Problems;
 using IgptCluster.Gateway.Http.Requests;
 using IgptCluster.Gateway.Http.Streams;
@@ -27,7 +28,7 @@ internal static class HttpExtensions
         // A form's fields are small; its files are bounded by the request.
         services.Configure<Microsoft.AspNetCore.Http.Features.FormOptions>(options => options.MultipartBodyLengthLimit = limits.MaxRequestBytes);
         services.AddOpenApi("v1", options => options.AddDocumentTransformer<RpcOperations>());
-        services.AddSingleton<ServiceCalls>().AddSingleton<StreamResults>();
+        services.AddSingleton<ServiceCalls>().AddSingleton<StreamResults>().AddSingleton<OpenAiImages>();
         services.AddCors(cors => cors.AddDefaultPolicy(policy => Allow(policy, limits.AllowedOrigins)));
         return services;
     }
@@ -58,6 +59,7 @@ internal static class HttpExtensions
         app.MapStreams();
         app.MapUploads();
         app.MapPictures();
+        app.MapOpenAi();
         app.MapDescription();
     }
 

@@ -60,17 +60,49 @@ internal sealed class ImageReader(IOptions<GatewayOptions> options) : IDisposabl
         _ => throw Require.Invalid(field, "an image needs a source: set encoded (a PNG, JPEG, WebP, GIF or BMP file) or tokens"),
     };
 
+    /// <summary>Reads where an image file is transparent, of the model's size.</summary>
+    /// <param name="model">The model it is for.</param>
+    /// <param name="encoded">The file.</param>
+    /// <param name="field">Where it stands in the request.</param>
+    /// <param name="cancellationToken">The caller gave up.</param>
+    /// <returns>For each pixel in raster order whether more than half of it is transparent.</returns>
+    /// <exception cref="IgptException">InvalidArgument, Unsupported.</exception>
+    public async Task<bool[]> ReadTransparencyAsync(ServedModel model, ByteString encoded, string field, CancellationToken cancellationToken)
+    {
+        ImageProcessor processor = model.RequiredProcessor;
+        RgbImage opacity = await DecodeAsync(() => processor.DoResize ? processor.Resize(ImageDecoder.DecodeOpacity(encoded.Span, _decoding)) : ImageDecoder.DecodeOpacity(encoded.Span, _decoding), field, cancellationToken);
+        bool[] isTransparent = new bool[opacity.Width * opacity.Height];
+        for (int i = 0; i < isTransparent.Length; i++)
+        {
+            isTransparent[i] = opacity.Rgb[i * 3] <= byte.MaxValue / 2;
+        }
+
+        return isTransparent;
+    }
+
     public void Dispose() => _decoders.Dispose();
 
     async Task<TokenImageInput> DecodeAsync(ServedModel model, ByteString encoded, string field, CancellationToken cancellationToken)
     {
         ImageProcessor processor = model.RequiredProcessor;
+        TokenImageInput image = await DecodeAsync(
+            () =>
+            {
+                RgbImage pixels = ImageDecoder.Decode(encoded.Span, _decoding);
+                (int width, int height) = processor.DoResize ? (processor.Width, processor.Height) : (pixels.Width, pixels.Height);
+                return new TokenImageInput(width, height, processor.Tokenize(pixels));
+            },
+            field,
+            cancellationToken);
+        return Checked(model, image, field);
+    }
+
+    async Task<T> DecodeAsync<T>(Func<T> decode, string field, CancellationToken cancellationToken)
+    {
         await _decoders.WaitAsync(cancellationToken);
         try
         {
-            RgbImage pixels = ImageDecoder.Decode(encoded.Span, _decoding);
-            (int width, int height) = processor.DoResize ? (processor.Width, processor.Height) : (pixels.Width, pixels.Height);
-            return Checked(model, new TokenImageInput(width, height, processor.Tokenize(pixels)), field);
+            return decode();
         }
         catch (ImagingException refused)
         {

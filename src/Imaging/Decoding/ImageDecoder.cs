@@ -16,13 +16,20 @@ public static class ImageDecoder
     /// <param name="options">Limits and orientation; null means <see cref="ImageDecoderOptions.Default"/>.</param>
     /// <returns>The first frame.</returns>
     /// <exception cref="ImagingException">Another format, above a limit, truncated or corrupt.</exception>
-    public static RgbImage Decode(ReadOnlySpan<byte> encoded, ImageDecoderOptions? options = null)
+    public static RgbImage Decode(ReadOnlySpan<byte> encoded, ImageDecoderOptions? options = null) => Decode(encoded, options ?? ImageDecoderOptions.Default, isOpacity: false);
+
+    /// <summary>How opaque each pixel of an image file is, as gray: 0 where it is transparent, 255 where it is opaque and in files without transparency.</summary>
+    /// <param name="encoded">The whole file. Copied; may be reused when the call returns.</param>
+    /// <param name="options">Limits and orientation; null means <see cref="ImageDecoderOptions.Default"/>.</param>
+    /// <exception cref="ImagingException">As <see cref="Decode(ReadOnlySpan{byte}, ImageDecoderOptions?)"/>.</exception>
+    public static RgbImage DecodeOpacity(ReadOnlySpan<byte> encoded, ImageDecoderOptions? options = null) => Decode(encoded, options ?? ImageDecoderOptions.Default, isOpacity: true);
+
+    static RgbImage Decode(ReadOnlySpan<byte> encoded, ImageDecoderOptions options, bool isOpacity)
     {
-        options ??= ImageDecoderOptions.Default;
         options.Limits.CheckBytes(encoded.Length);
         ImageFormat format = ImageSignature.Recognise(encoded);
         byte[]? grayAlpha = null;
-        bool clipGray16 = options.Gray16 == Gray16Conversion.ClipAsPillow
+        bool clipGray16 = !isOpacity && options.Gray16 == Gray16Conversion.ClipAsPillow
             && format == ImageFormat.Png
             && Gray16Png.TryAsGrayAlpha(encoded, out grayAlpha);
         using SkiaCodec codec = SkiaCodec.Open(clipGray16 ? grayAlpha : encoded, format)
@@ -34,13 +41,21 @@ public static class ImageDecoder
             problem = "its data end too early";
         if (problem is not null)
             throw new ImagingException($"the {Name(format)} image of {codec.Width} × {codec.Height} cannot be decoded: {problem}; export it again");
-        if (clipGray16)
+        if (isOpacity)
+            ShowOpacity(rgba);
+        else if (clipGray16)
             ClipToLowByte(rgba);
         else if (format == ImageFormat.Gif)
             FillHidden(rgba, GifHiddenColour.Read(encoded));
         int orientation = format == ImageFormat.Png ? PngOrientation.Read(encoded) : codec.Orientation;
         var upright = ExifOrientation.For(options.ApplyExifOrientation ? orientation : 1, codec.Width, codec.Height);
         return new RgbImage(upright.Width, upright.Height, upright.Pack(rgba, codec.Width));
+    }
+
+    static void ShowOpacity(Span<byte> rgba)
+    {
+        for (int i = 0; i < rgba.Length; i += 4)
+            rgba.Slice(i, 3).Fill(rgba[i + 3]);
     }
 
     static void ClipToLowByte(Span<byte> highAndLow)

@@ -32,7 +32,7 @@ public sealed class StreamResultsTests
                 await stream.WriteAsync("two", Cancelled);
             },
             http.RequestAborted);
-        Task answered = (await Results().AnswerAsync(http, call, text => new SseItem<string>(text, "word"))).ExecuteAsync(http);
+        Task answered = (await Results().AnswerAsync(http, call, StreamFormats.Of(http.Request), text => [new SseItem<string>(text, "word")])).ExecuteAsync(http);
         await body.UntilAsync("data: one", Cancelled);
 
         // The wait for the next event may begin after the first step of the clock.
@@ -62,7 +62,7 @@ public sealed class StreamResultsTests
                 throw new IgptException(IgptErrorCode.NoReplica, "the replica is gone").ToRpcException();
             },
             http.RequestAborted);
-        await (await Results().AnswerAsync(http, call, text => new SseItem<string>(text, "word"))).ExecuteAsync(http);
+        await (await Results().AnswerAsync(http, call, StreamFormats.Of(http.Request), text => [new SseItem<string>(text, "word")])).ExecuteAsync(http);
         Assert.StartsWith(start, body.Text, StringComparison.Ordinal);
         Assert.EndsWith(end, body.Text, StringComparison.Ordinal);
         Assert.Contains("\"code\":\"UNAVAILABLE\"", body.Text, StringComparison.Ordinal);
@@ -73,7 +73,7 @@ public sealed class StreamResultsTests
     {
         var http = Context("text/event-stream");
         await using var call = new StreamedCall<string>((_, _) => throw new IgptException(IgptErrorCode.ModelNotFound, "no model").ToRpcException(), http.RequestAborted);
-        RpcException failure = await Assert.ThrowsAsync<RpcException>(() => Results().AnswerAsync(http, call, text => new SseItem<string>(text)));
+        RpcException failure = await Assert.ThrowsAsync<RpcException>(() => Results().AnswerAsync(http, call, StreamFormats.Of(http.Request), text => [new SseItem<string>(text)]));
         Assert.Equal(StatusCode.NotFound, failure.StatusCode);
     }
 

@@ -89,7 +89,16 @@ internal static class Problem
         }
 
         context.Response.ContentLength = null;
-        return TypedResults.Problem(problem).ExecuteAsync(context);
+        return TypedResults.Problem(For(context, problem)).ExecuteAsync(context);
+    }
+
+    /// <summary>The problem with what the clients of its route look for.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="problem">What is wrong.</param>
+    public static ProblemDetails For(HttpContext context, ProblemDetails problem)
+    {
+        context.GetEndpoint()?.Metadata.GetMetadata<IProblemDialect>()?.Translate(problem);
+        return problem;
     }
 
     /// <summary>Seconds after which to try again; null if that does not help.</summary>

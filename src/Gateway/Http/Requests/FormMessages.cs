@@ -47,8 +47,17 @@ internal static class FormMessages
         return message;
     }
 
-    static async Task<IFormCollection> FormAsync(HttpRequest request)
+    /// <summary>Reads a form's fields and files.</summary>
+    /// <param name="request">The request.</param>
+    /// <exception cref="IgptException">InvalidArgument: it is broken.</exception>
+    /// <exception cref="BadHttpRequestException">415: it is none.</exception>
+    public static async Task<IFormCollection> FormAsync(HttpRequest request)
     {
+        if (!IsForm(request))
+        {
+            throw new BadHttpRequestException($"content-type: must be {Multipart}; given {Echo.Quoted(request.ContentType ?? "")}: send a form with the image's file", StatusCodes.Status415UnsupportedMediaType);
+        }
+
         try
         {
             return await request.ReadFormAsync(request.HttpContext.RequestAborted);

@@ -29,6 +29,7 @@ internal static class StreamEndpoints
 
     static async Task<IResult> GenerateAsync(HttpContext http, ServiceCalls calls, ImageGptService service, StreamResults results)
     {
+        StreamFormat format = StreamFormats.Of(http.Request);
         GenerateRequest request = FormMessages.IsForm(http.Request)
             ? await FormMessages.ReadAsync<GenerateRequest>(http.Request, "prompt", (message, image) => message.Prompt = image)
             : await JsonMessages.ReadAsync<GenerateRequest>(http.Request);
@@ -47,11 +48,12 @@ internal static class StreamEndpoints
         ToldSample?[] told = [.. id.Samples];
         StreamedCall<GenerateEvent> call = calls.Open<GenerateRequest, GenerateEvent>(
             http, GenerateRpc, request, (message, stream, context) => service.GenerateAsync(message, told, stream, context));
-        return await results.AnswerAsync(http, call, happened => Tell(id, (int)happened.Sample, happened));
+        return await results.AnswerAsync(http, call, format, happened => Tell(id, (int)happened.Sample, happened));
     }
 
     static async Task<IResult> AttachAsync(HttpContext http, string session_id, ServiceCalls calls, SessionsService service, StreamResults results)
     {
+        StreamFormat format = StreamFormats.Of(http.Request);
         var request = new AttachRequest();
         QueryFields.Read(http.Request.Query, request);
         request.SessionId = session_id;
@@ -72,19 +74,20 @@ internal static class StreamEndpoints
         }
 
         EventId id = EventId.Nothing(1);
-        return await results.AnswerAsync(http, calls.Open<AttachRequest, GenerateEvent>(http, AttachRpc, request, service.Attach), happened => Tell(id, 0, happened));
+        return await results.AnswerAsync(http, calls.Open<AttachRequest, GenerateEvent>(http, AttachRpc, request, service.Attach), format, happened => Tell(id, 0, happened));
     }
 
     static Task<IResult> WatchAsync(HttpContext http, ServiceCalls calls, ClusterService service, StreamResults results)
     {
+        StreamFormat format = StreamFormats.Of(http.Request);
         var request = new WatchClusterRequest();
         QueryFields.Read(http.Request.Query, request);
-        return results.AnswerAsync(http, calls.Open<WatchClusterRequest, ClusterDescription>(http, WatchRpc, request, service.Watch), now => new SseItem<string>(JsonMessages.Format(now), "cluster"));
+        return results.AnswerAsync(http, calls.Open<WatchClusterRequest, ClusterDescription>(http, WatchRpc, request, service.Watch), format, now => [new SseItem<string>(JsonMessages.Format(now), "cluster")]);
     }
 
-    static SseItem<string> Tell(EventId id, int index, GenerateEvent happened)
+    static SseItem<string>[] Tell(EventId id, int index, GenerateEvent happened)
     {
         id.Tell(index, happened);
-        return new SseItem<string>(JsonMessages.Format(happened), happened.EventCase.ToString().ToLowerInvariant()) { EventId = id.ToString() };
+        return [new SseItem<string>(JsonMessages.Format(happened), happened.EventCase.ToString().ToLowerInvariant()) { EventId = id.ToString() }];
     }
 }

@@ -24,53 +24,55 @@ internal sealed class StreamResults(IOptions<Microsoft.AspNetCore.Http.Json.Json
     /// <typeparam name="TEvent">The stream's message.</typeparam>
     /// <param name="http">The request.</param>
     /// <param name="call">The call.</param>
-    /// <param name="tell">An event with its name, JSON and id.</param>
+    /// <param name="format">How it is written.</param>
+    /// <param name="tell">What to send of an event, each with its name, JSON and id.</param>
     /// <exception cref="RpcException">The call failed before its first event.</exception>
-    public async Task<IResult> AnswerAsync<TEvent>(HttpContext http, StreamedCall<TEvent> call, Func<TEvent, SseItem<string>> tell)
+    public async Task<IResult> AnswerAsync<TEvent>(HttpContext http, StreamedCall<TEvent> call, StreamFormat format, Func<TEvent, IEnumerable<SseItem<string>>> tell)
     {
-        StreamFormat format = StreamFormats.Of(http.Request);
         await call.Events.WaitToReadAsync(http.RequestAborted);
 
         // Proxies such as nginx collect a response before they pass it on unless they are told.
         http.Response.Headers["X-Accel-Buffering"] = "no";
         return format == StreamFormat.ServerSentEvents
-            ? TypedResults.ServerSentEvents(ReadAsync(call.Events, tell, () => PauseAsync(http), http.RequestAborted))
-            : TypedResults.Stream(body => WriteLinesAsync(body, ReadAsync(call.Events, tell, () => Task.CompletedTask, http.RequestAborted), http.RequestAborted), StreamFormats.JsonLines);
+            ? TypedResults.ServerSentEvents(ReadAsync(http, call.Events, tell, () => PauseAsync(http), http.RequestAborted))
+            : TypedResults.Stream(body => WriteLinesAsync(body, ReadAsync(http, call.Events, tell, () => Task.CompletedTask, http.RequestAborted), http.RequestAborted), StreamFormats.JsonLines);
     }
 
     async IAsyncEnumerable<SseItem<string>> ReadAsync<TEvent>(
-        ChannelReader<TEvent> events, Func<TEvent, SseItem<string>> tell, Func<Task> pause, [EnumeratorCancellation] CancellationToken cancellationToken)
+        HttpContext http, ChannelReader<TEvent> events, Func<TEvent, IEnumerable<SseItem<string>>> tell, Func<Task> pause, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        ProblemDetails? problem = null;
-        while (true)
+        for (ProblemDetails? problem = null; problem is null;)
         {
+            SseItem<string>[] items = [];
             try
             {
                 if (!await NextAsync(events, pause, cancellationToken))
                 {
                     yield break;
                 }
+
+                if (events.TryRead(out TEvent? happened))
+                {
+                    items = [.. tell(happened)];
+                }
             }
             catch (RpcException failure) when (!cancellationToken.IsCancellationRequested)
             {
-                problem = Problem.Of(failure);
+                problem = Problem.For(http, Problem.Of(failure));
+                items = [Told(problem)];
             }
 
-            if (problem is not null)
+            foreach (SseItem<string> item in items)
             {
-                yield return new SseItem<string>(JsonSerializer.Serialize(problem, json.Value.SerializerOptions), Error)
-                {
-                    ReconnectionInterval = Problem.Delay(problem) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
-                };
-                yield break;
-            }
-
-            while (events.TryRead(out TEvent? happened))
-            {
-                yield return tell(happened);
+                yield return item;
             }
         }
     }
+
+    SseItem<string> Told(ProblemDetails problem) => new(JsonSerializer.Serialize(problem, json.Value.SerializerOptions), Error)
+    {
+        ReconnectionInterval = Problem.Delay(problem) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+    };
 
     async Task<bool> NextAsync<TEvent>(ChannelReader<TEvent> events, Func<Task> pause, CancellationToken cancellationToken)
     {
