@@ -89,7 +89,7 @@ internal static class AccuracyProgram
                         Slot = slot,
                         Start = position,
                         Tokens = new[] { position == 0 ? runner.Shape.StartToken : image[position - 1] },
-                        WantsLogits = true,
+                        LogitRows = 1,
                     }),
                 ];
                 all[position] = [.. runner.Execute(new StepPlan([], chunks)).SelectMany(output => output.Logits.ToArray())];

@@ -1,4 +1,5 @@
 using IgptCluster.Engine.Admission;
+using IgptCluster.Engine.Drafting;
 using IgptCluster.Engine.Requests;
 using IgptCluster.Engine.Runner;
 using IgptCluster.Engine.Scheduling;
@@ -14,7 +15,8 @@ namespace IgptCluster.Engine;
 /// <param name="createRunner">Loads the model; called once, on the engine's thread, which also disposes the runner.</param>
 /// <param name="time">Clock for timings.</param>
 /// <param name="logger">Log.</param>
-public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner> createRunner, TimeProvider time, ILogger logger) : IAsyncDisposable
+/// <param name="createDrafter">Makes what guesses tokens for steps to verify; called once, on the engine's thread, behind <paramref name="createRunner"/>. Null: one token a step.</param>
+public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner> createRunner, TimeProvider time, ILogger logger, Func<IDrafter>? createDrafter = null) : IAsyncDisposable
 {
     readonly AdmissionControl _admission = new(options);
     readonly TaskCompletionSource<ModelShape> _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -139,7 +141,7 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
         try
         {
             using IModelRunner runner = createRunner();
-            var scheduler = new Scheduler(options, runner.Shape, runner.SlotCount);
+            var scheduler = new Scheduler(options, runner.Shape, runner.SlotCount, createDrafter?.Invoke());
             _admission.Open(runner.Shape, runner.SlotCount);
             _status = new EngineStatus { SlotsTotal = runner.SlotCount };
             _shape = runner.Shape;
@@ -180,7 +182,7 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
         {
             // Idle: the last step's sequences are all accounted for, and only a command can bring work.
             scheduler.CheckIntegrity();
-            Publish(scheduler, tokens: 0, steps: 0);
+            Publish(scheduler, steps: 0);
             if (_admission.IsDrained)
             {
                 _drained.TrySetResult();
@@ -204,10 +206,10 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
         }
 
         DrainCommands(scheduler);
+        long before = scheduler.ComputedTokens;
         scheduler.Apply(outputs, Now);
-        int tokens = plan.TokenCount;
-        _meter.Add(Now, tokens);
-        Publish(scheduler, tokens, steps: 1);
+        _meter.Add(Now, (int)(scheduler.ComputedTokens - before));
+        Publish(scheduler, steps: 1);
         return true;
     }
 
@@ -243,13 +245,15 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
         }
     }
 
-    void Publish(Scheduler scheduler, int tokens, int steps) => _status = _status with
+    void Publish(Scheduler scheduler, int steps) => _status = _status with
     {
         SlotsUsed = scheduler.SlotsUsed,
         Running = scheduler.Running,
         Steps = _status.Steps + steps,
-        ComputedTokens = _status.ComputedTokens + tokens,
+        ComputedTokens = scheduler.ComputedTokens,
         SharedTokens = scheduler.SharedTokens,
+        DraftedTokens = scheduler.DraftedTokens,
+        AcceptedTokens = scheduler.AcceptedTokens,
     };
 
     void PublishEnd()

@@ -18,11 +18,17 @@ public sealed record EngineStatus
     /// <summary>Steps executed since the start.</summary>
     public long Steps { get; init; }
 
-    /// <summary>Tokens computed since the start, prefilled and decoded; those copied from another slot do not count.</summary>
+    /// <summary>Tokens computed since the start, prefilled and decoded, without guesses that were wrong; those copied from another slot do not count.</summary>
     public long ComputedTokens { get; init; }
 
     /// <summary>Tokens whose keys and values were copied from another slot instead.</summary>
     public long SharedTokens { get; init; }
+
+    /// <summary>Tokens that were guessed before they were drawn.</summary>
+    public long DraftedTokens { get; init; }
+
+    /// <summary>Of those, the ones that were right: each saved a step.</summary>
+    public long AcceptedTokens { get; init; }
 
     /// <summary>Tokens computed per second over the latest second or so of work; 0 when idle.</summary>
     public double TokensPerSecond { get; init; }

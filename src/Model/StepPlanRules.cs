@@ -36,10 +36,11 @@ static class StepPlanRules
         Require(chunk.Start >= 0, "a chunk's start must be at least 0", chunk.Start);
         Require(chunk.Start <= shape.PositionCount - length, "a chunk must end at the latest at n_positions", (long)chunk.Start + length, shape.PositionCount);
         RequireIds(chunk.Tokens.Span, shape.VocabularySize, "a token must be 0 to the vocabulary size − 1");
-        Require(!chunk.WantsLogits || shape.LogitCount > 0, "logits need a model with a language-model head; its logits", shape.LogitCount);
+        Require(chunk.LogitRows >= 0 && chunk.LogitRows <= length, "logit rows must be 0 to the chunk's tokens", chunk.LogitRows, length);
+        Require(chunk.LogitRows == 0 || shape.LogitCount > 0, "logits need a model with a language-model head; its logits", shape.LogitCount);
         if (!chunk.Targets.IsEmpty)
         {
-            Require(chunk.Targets.Length == length, "targets must be as many as the chunk's tokens", chunk.Targets.Length, length);
+            Require(chunk.Targets.Length == chunk.LogitRows, "targets must be as many as the chunk's logit rows", chunk.Targets.Length, chunk.LogitRows);
             RequireIds(chunk.Targets.Span, shape.LogitCount, "a target must be 0 to the number of logits − 1");
         }
 

@@ -22,8 +22,8 @@ public sealed class SchedulerTests
         engine.Add(Generation("b", prompt: 40, made: 5));
         StepPlan plan = engine.Step();
         Assert.Equal([1, 9], plan.Chunks.Select(chunk => chunk.Tokens.Length));
-        Assert.True(plan.Chunks[0].WantsLogits);
-        Assert.False(plan.Chunks[1].WantsLogits);
+        Assert.Equal(1, plan.Chunks[0].LogitRows);
+        Assert.Equal(0, plan.Chunks[1].LogitRows);
         Assert.Equal(10, engine.Step().TokenCount);
     }
 

@@ -1,3 +1,4 @@
+using IgptCluster.Engine.Drafting;
 using IgptCluster.Engine.Requests;
 using IgptCluster.Engine.Runner;
 using IgptCluster.Engine.Scheduling;
@@ -6,7 +7,7 @@ using IgptCluster.Tests.Shared;
 namespace IgptCluster.Engine.Tests;
 
 /// <summary>An engine's step without its thread, which takes a time of its own.</summary>
-internal sealed class Stepper(EngineOptions options, int slots)
+internal sealed class Stepper(EngineOptions options, int slots, IDrafter? drafter = null)
 {
     static readonly ModelShape Shape = FakeModelRunner.SmallShape;
 
@@ -14,7 +15,7 @@ internal sealed class Stepper(EngineOptions options, int slots)
 
     public FakeModelRunner Runner { get; } = new(Shape, slots);
 
-    public Scheduler Scheduler { get; } = new(options, Shape, slots);
+    public Scheduler Scheduler { get; } = new(options, Shape, slots, drafter);
 
     /// <summary>What a step takes, ms.</summary>
     public double PerStep { get; init; }

@@ -32,6 +32,9 @@ internal sealed class FakeModelRunner(ModelShape shape, int slots) : IModelRunne
     /// <summary>Input positions whose logits are not a number, in every slot whose first colour is the given one.</summary>
     public (int FirstColour, int Position)? Poison { get; set; }
 
+    /// <summary>Whether the logits after some inputs are not a number.</summary>
+    public Func<IReadOnlyList<int>, bool> PoisonWhere { get; set; } = _ => false;
+
     /// <summary>Whether it draws colours itself, as a runner on a device does.</summary>
     public bool Draws { get; set; }
 
@@ -108,30 +111,27 @@ internal sealed class FakeModelRunner(ModelShape shape, int slots) : IModelRunne
         Require(chunk.Start <= slot.Count, $"position {chunk.Start} follows {slot.Count}");
         Require(tokens.Length > 0 && chunk.Start + tokens.Length <= shape.PositionCount, "chunk length");
         slot.RemoveRange(chunk.Start, slot.Count - chunk.Start);
-        float[] scores = new float[chunk.Targets.Length];
-        for (int i = 0; i < tokens.Length; i++)
+        Require(chunk.LogitRows >= 0 && chunk.LogitRows <= tokens.Length, "logit rows");
+        Require(chunk.Targets.IsEmpty || chunk.Targets.Length == chunk.LogitRows, "targets");
+        List<float[]> rows = [];
+        foreach (int token in tokens)
         {
-            slot.Add(tokens[i]);
-            if (scores.Length > 0)
+            slot.Add(token);
+            rows.Add(LogitsAfter(slot, shape.LogitCount));
+            if (PoisonWhere(slot) || (Poison is { } poison && slot.Count > 1 && slot[1] == poison.FirstColour && slot.Count - 1 >= poison.Position))
             {
-                scores[i] = -LogitsAfter(slot, shape.LogitCount)[chunk.Targets.Span[i]];
+                Array.Fill(rows[^1], float.NaN);
             }
         }
 
-        float[] logits = chunk.WantsLogits ? LogitsAfter(slot, shape.LogitCount) : [];
-        if (Poison is { } poison && slot.Count > 1 && slot[1] == poison.FirstColour && slot.Count - 1 >= poison.Position)
-        {
-            Array.Fill(logits, float.NaN);
-            Array.Fill(scores, float.NaN);
-        }
-
-        bool isDrawn = Draws && chunk.Sampling is not null;
-        int position = chunk.Start + tokens.Length - 1;
+        rows = rows[^chunk.LogitRows..];
+        bool isDrawn = Draws && chunk.Sampling is not null, isScored = !chunk.Targets.IsEmpty;
+        int position = chunk.Start + tokens.Length - chunk.LogitRows;
         return new ChunkOutput
         {
-            Logits = isDrawn ? default : logits,
-            Drawn = !isDrawn ? null : new Sampler(shape.ColourCount).TrySample(logits, chunk.Sampling!, position, out int token) ? token : ChunkOutput.NotFinite,
-            LogProbabilities = scores,
+            Logits = isDrawn || isScored ? default : rows.SelectMany(row => row).ToArray(),
+            Drawn = isDrawn ? rows.Select((row, index) => new Sampler(shape.ColourCount).TrySample(row, chunk.Sampling!, position + index, out int drawn) ? drawn : ChunkOutput.NotFinite).ToArray() : default,
+            LogProbabilities = isScored ? rows.Select((row, index) => -row[chunk.Targets.Span[index]]).ToArray() : default,
             PooledSums = chunk.PooledLayers.SelectMany(layer => Enumerable.Range(0, shape.EmbeddingSize).Select(i => tokens.Sum(token => (double)(token * (layer + 1)) + i)))
                 .Zip(chunk.PooledBefore.IsEmpty ? Enumerable.Repeat(0.0, int.MaxValue) : chunk.PooledBefore.ToArray(), (sum, before) => sum + before).ToArray(),
         };

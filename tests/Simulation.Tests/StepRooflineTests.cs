@@ -13,7 +13,7 @@ public sealed class StepRooflineTests
         Slot = slot,
         Start = position,
         Tokens = new[] { 1 },
-        WantsLogits = true,
+        LogitRows = 1,
     })]);
 
     [Fact]

@@ -60,5 +60,5 @@ internal static class Decoding
         return 1;
     }
 
-    static SequenceChunk Chunk(int slot, int start, int[] tokens) => new() { Slot = slot, Start = start, Tokens = tokens, WantsLogits = true };
+    static SequenceChunk Chunk(int slot, int start, int[] tokens) => new() { Slot = slot, Start = start, Tokens = tokens, LogitRows = 1 };
 }

@@ -9,12 +9,13 @@ namespace IgptCluster.Simulation.Devices;
 public sealed class SimulatedModelRunner : IModelRunner
 {
     const int Rows = 16;
+    const int MostLogitRows = 64; // of a sequence: its next token and guesses
     const float Spread = 4; // standard deviations of a trained model's logits, roughly
 
     readonly StepRoofline _roofline;
     readonly TimeProvider _time;
     readonly Action<TimeSpan> _wait;
-    readonly float[][] _logits = new float[Rows][];
+    readonly float[] _logits; // [Rows + most rows of a chunk, logits]: the same ones over and over
     readonly float[] _scores;
     readonly double[] _pooled;
     readonly List<ChunkOutput> _outputs = [];
@@ -29,11 +30,7 @@ public sealed class SimulatedModelRunner : IModelRunner
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(slotCount, 1);
         (_roofline, SlotCount, _time, _wait) = (roofline, slotCount, time, wait);
-        for (int row = 0; row < Rows; row++)
-        {
-            int seed = row;
-            _logits[row] = [.. Enumerable.Range(0, Shape.LogitCount).Select(colour => Spread * MathF.Sin((colour * 7.3f) + (seed * 1.9f)))];
-        }
+        _logits = [.. Enumerable.Range(0, Rows + MostLogitRows).SelectMany(row => Enumerable.Range(0, Shape.LogitCount).Select(colour => Spread * MathF.Sin((colour * 7.3f) + (row % Rows * 1.9f))))];
 
         _scores = new float[Shape.PositionCount];
         _scores.AsSpan().Fill(-1);
@@ -91,7 +88,7 @@ public sealed class SimulatedModelRunner : IModelRunner
             SequenceChunk chunk = plan.Chunks[index];
             _outputs.Add(new ChunkOutput
             {
-                Logits = chunk.WantsLogits ? _logits[(chunk.Slot + chunk.Start) % Rows] : default,
+                Logits = chunk.Targets.IsEmpty ? _logits.AsMemory((chunk.Slot + chunk.Start + chunk.Tokens.Length - chunk.LogitRows) % Rows * Shape.LogitCount, chunk.LogitRows * Shape.LogitCount) : default,
                 LogProbabilities = _scores.AsMemory(0, chunk.Targets.Length),
                 PooledSums = _pooled.AsMemory(0, chunk.PooledLayers.Count * Shape.EmbeddingSize),
             });

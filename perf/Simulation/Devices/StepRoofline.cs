@@ -29,7 +29,7 @@ public sealed class StepRoofline(SimulatedModel model, SimulatedDevice device)
             SequenceChunk chunk = plan.Chunks[index];
             double length = chunk.Tokens.Length;
             tokens += length;
-            wanted += chunk.Targets.Length > 0 ? length : chunk.WantsLogits ? 1 : 0;
+            wanted += chunk.LogitRows;
             read += chunk.Start + length;
             pairs += (length * chunk.Start) + (length * (length + 1) / 2);
         }

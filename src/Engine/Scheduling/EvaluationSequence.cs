@@ -41,6 +41,7 @@ sealed class EvaluationSequence : Sequence
         Slot = Slot,
         Start = Computed,
         Tokens = _inputs.Slice(Computed, tokens),
+        LogitRows = _request.LogProbabilities ? tokens : 0,
         Targets = _request.LogProbabilities ? _request.Tokens.Slice(Computed, tokens) : default,
         PooledLayers = _request.PooledLayers,
         PooledBefore = _sums,
@@ -72,8 +73,9 @@ sealed class EvaluationSequence : Sequence
 
     internal override void Stop(EngineStoppedException reason) => Fail(reason);
 
-    protected override bool Take(ChunkOutput output, Sampler sampler, TimeSpan now)
+    internal override bool Take(int tokens, ChunkOutput output, Sampler sampler, TimeSpan now)
     {
+        Computed += tokens;
         output.PooledSums.Span.CopyTo(_sums);
         bool finite = _sums.Length == 0 || TensorPrimitives.IsFiniteAll<double>(_sums); // of no numbers it says false
 

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using IgptCluster.Engine.Drafting;
 using IgptCluster.Engine.Requests;
 using IgptCluster.Engine.Runner;
 using IgptCluster.Engine.Sampling;
@@ -11,9 +12,11 @@ sealed class GenerationSequence : Sequence
     readonly GenerationRequest _request;
     readonly Channel<GeneratedToken> _tokens;
     readonly TaskCompletionSource<GenerationResult> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    readonly int[] _inputs;
+    readonly int[] _inputs; // known ones first, then, while a step verifies them, guesses
     readonly TimeSpan _submitted;
+    ISequenceDrafter? _drafter;
     int _known;
+    int _fed; // inputs of the step that runs, guesses included, up to the first that turned out wrong
     int _prefill;
     TimeSpan? _started;
     TimeSpan? _first;
@@ -57,14 +60,40 @@ sealed class GenerationSequence : Sequence
 
     internal override bool IsFinished => _known == _inputs.Length;
 
-    internal override SequenceChunk NextChunk(int tokens) => new()
+    internal override double Agreement => _drafter?.Agreement ?? 0;
+
+    internal override SequenceChunk NextChunk(int tokens)
     {
-        Slot = Slot,
-        Start = Computed,
-        Tokens = _inputs.AsMemory(Computed, tokens),
-        WantsLogits = tokens == Remaining,
-        Sampling = tokens == Remaining ? _request.Sampling : null,
-    };
+        int rows = Math.Max(0, tokens - Remaining + 1);
+        _fed = Computed + tokens;
+        return new SequenceChunk
+        {
+            Slot = Slot,
+            Start = Computed,
+            Tokens = _inputs.AsMemory(Computed, tokens),
+            LogitRows = rows,
+            Sampling = rows > 0 ? _request.Sampling : null,
+        };
+    }
+
+    // The last input of all is never fed: nothing follows it.
+    internal override int Guess(int most)
+    {
+        int count = _drafter is null ? 0 : Math.Min(most, _inputs.Length - 1 - _known);
+        for (int input = _known; input < _known + count; input++)
+        {
+            _inputs[input] = _request.Forced.TryGetValue(input - 1, out int forced) ? forced : _drafter!.Guess(_inputs.AsSpan(1, input - 1));
+        }
+
+        return count;
+    }
+
+    /// <summary>Lets its tokens be guessed.</summary>
+    internal void DraftBy(IDrafter drafter)
+    {
+        _drafter = drafter.Begin(_request.Sampling);
+        _drafter.Learn(_inputs.AsSpan(1, _known - 1), 0);
+    }
 
     internal override void Start(TimeSpan now) => _started ??= now;
 
@@ -85,24 +114,42 @@ sealed class GenerationSequence : Sequence
         _completion.TrySetException(reason);
     }
 
-    protected override bool Take(ChunkOutput output, Sampler sampler, TimeSpan now)
+    // Each row's draw is what follows the row's token if all tokens before are right: the first draw that is not the guess fed behind it makes the rows behind useless.
+    internal override bool Take(int tokens, ChunkOutput output, Sampler sampler, TimeSpan now)
     {
-        if (Remaining > 0)
+        (int before, int rows) = (_known, _fed - _known + 1);
+        for (int row = 0, input = _known - 1; input < _fed && !IsFinished; row++, input++)
         {
-            return true;
+            if (input + 1 < _known)
+            {
+                continue; // forced
+            }
+
+            if (!TryDraw(output, (row, rows), sampler, out int token))
+            {
+                End(FinishReason.Failed, $"the model's logits at position {input} are not finite: its weights or its arithmetic are broken");
+                return false;
+            }
+
+            Append(token, now);
+            AppendForced(now);
         }
 
-        int position = _known - 1;
-        int token = output.Drawn ?? ChunkOutput.NotFinite;
-        if (output.Drawn is null ? !sampler.TrySample(output.Logits.Span, _request.Sampling, position, out token) : token == ChunkOutput.NotFinite)
-        {
-            End(FinishReason.Failed, $"the model's logits at position {position} are not finite: its weights or its arithmetic are broken");
-            return false;
-        }
-
-        Append(token, now);
-        AppendForced(now);
+        Computed = _fed;
+        _drafter?.Learn(_inputs.AsSpan(1, _known - 1), before - 1);
         return true;
+    }
+
+    bool TryDraw(ChunkOutput output, (int Index, int Count) row, Sampler sampler, out int token)
+    {
+        if (output.Drawn.IsEmpty)
+        {
+            int logits = output.Logits.Length / row.Count;
+            return sampler.TrySample(output.Logits.Span.Slice(row.Index * logits, logits), _request.Sampling, _known - 1, out token);
+        }
+
+        token = output.Drawn.Span[row.Index];
+        return token != ChunkOutput.NotFinite;
     }
 
     void AppendForced(TimeSpan now)
@@ -118,6 +165,11 @@ sealed class GenerationSequence : Sequence
         if (!_tokens.Writer.TryWrite(new GeneratedToken(_known - 1, token)))
         {
             throw new InvalidOperationException($"sequence {Id} made more tokens than it was asked for");
+        }
+
+        if (_known < _fed && _inputs[_known] != token)
+        {
+            _fed = _known;
         }
 
         _inputs[_known++] = token;

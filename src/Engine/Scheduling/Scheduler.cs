@@ -1,3 +1,4 @@
+using IgptCluster.Engine.Drafting;
 using IgptCluster.Engine.Requests;
 using IgptCluster.Engine.Runner;
 using IgptCluster.Engine.Sampling;
@@ -18,6 +19,8 @@ sealed class Scheduler
     readonly Sampler _sampler;
     readonly StepCost _cost;
     readonly StepBuilder _step;
+    readonly IDrafter? _drafter;
+    readonly GuessPolicy _guesses;
     readonly ClientShares _shares = new();
 
     // Both in the order of service.
@@ -26,13 +29,19 @@ sealed class Scheduler
     readonly HashSet<Sequence> _passed = []; // waiting sequences that the step being planned cannot start
     long _arrivals;
 
-    internal Scheduler(EngineOptions options, ModelShape shape, int slotCount)
+    /// <param name="options">Batching.</param>
+    /// <param name="shape">The model's sizes.</param>
+    /// <param name="slotCount">KV slots.</param>
+    /// <param name="drafter">Guesses tokens that steps verify; null for one token a step.</param>
+    internal Scheduler(EngineOptions options, ModelShape shape, int slotCount, IDrafter? drafter = null)
     {
+        int budget = Math.Max(options.MaxBatchTokens, slotCount);
         _options = options;
         _slots = new KvSlotPool(slotCount);
         _sampler = new Sampler(shape.ColourCount);
-        _cost = new StepCost(slotCount);
-        _step = new StepBuilder(Math.Max(options.MaxBatchTokens, slotCount));
+        _cost = new StepCost(budget);
+        _step = new StepBuilder(budget);
+        (_drafter, _guesses) = (drafter, new GuessPolicy(_cost, slotCount));
     }
 
     internal int Running => _running.Count;
@@ -46,6 +55,15 @@ sealed class Scheduler
     /// <summary>Running generations that gave their slot to others of higher priority.</summary>
     internal long Preemptions { get; private set; }
 
+    /// <summary>Tokens computed since the start, without guesses that were wrong.</summary>
+    internal long ComputedTokens { get; private set; }
+
+    /// <summary>Tokens guessed.</summary>
+    internal long DraftedTokens { get; private set; }
+
+    /// <summary>Of those, the ones that were right.</summary>
+    internal long AcceptedTokens { get; private set; }
+
     internal bool HasWork => _running.Count + _waiting.Count > 0;
 
     /// <summary>Queues a sequence. One whose tokens are all given already ends at once.</summary>
@@ -56,6 +74,11 @@ sealed class Scheduler
         {
             sequence.Finish();
             return false;
+        }
+
+        if (_drafter is not null && sequence is GenerationSequence generation)
+        {
+            generation.DraftBy(_drafter);
         }
 
         sequence.Arrival = _arrivals++;
@@ -107,6 +130,11 @@ sealed class Scheduler
             }
         }
 
+        if (_drafter is not null)
+        {
+            _step.Guess(_guesses);
+        }
+
         return _step.Build();
     }
 
@@ -115,17 +143,20 @@ sealed class Scheduler
     internal int Apply(IReadOnlyList<ChunkOutput> outputs, TimeSpan now)
     {
         int ended = 0;
-        _cost.Learn(_step.Decoding, _step.Prefilled, now - _step.PlannedAt);
+        _cost.Learn(_step.Decoding + _step.Guessed, _step.Prefilled, now - _step.PlannedAt);
         for (int i = 0; i < _step.Scheduled.Count; i++)
         {
             (Sequence sequence, int tokens) = _step.Scheduled[i];
-            sequence.Share!.Served += tokens;
             if (sequence.Status != SequenceStatus.Running)
             {
+                sequence.Share!.Served += tokens;
                 continue;
             }
 
-            bool usable = sequence.Accept(tokens, outputs[i], _sampler, now);
+            int guessed = Math.Max(0, tokens - sequence.Remaining), before = sequence.Computed;
+            bool usable = sequence.Take(tokens, outputs[i], _sampler, now);
+            int computed = usable ? sequence.Computed - before : tokens;
+            Count(sequence, computed, guessed, accepted: usable ? computed - (tokens - guessed) : 0);
             if (usable && !sequence.IsFinished)
             {
                 continue;
@@ -141,6 +172,15 @@ sealed class Scheduler
         }
 
         return ended;
+    }
+
+    void Count(Sequence sequence, int computed, int guessed, int accepted)
+    {
+        // Guesses that were wrong are the policy's loss, not the client's.
+        sequence.Share!.Served += computed;
+        ComputedTokens += computed;
+        DraftedTokens += guessed;
+        AcceptedTokens += accepted;
     }
 
     /// <summary>Ends all generations, so that they can go on elsewhere; evaluations are short, and go on.</summary>

@@ -42,7 +42,7 @@ abstract class Sequence(SequenceId id, int priority, string client)
     internal int Slot { get; set; }
 
     /// <summary>Inputs whose keys and values the slot holds.</summary>
-    internal int Computed { get; private set; }
+    internal int Computed { get; private protected set; }
 
     /// <summary>Input tokens known so far.</summary>
     internal abstract ReadOnlyMemory<int> Inputs { get; }
@@ -60,19 +60,27 @@ abstract class Sequence(SequenceId id, int priority, string client)
     internal abstract bool IsFinished { get; }
 
     /// <summary>What to compute next.</summary>
-    /// <param name="tokens">Number of inputs, 1 … <see cref="Remaining"/>.</param>
+    /// <param name="tokens">Number of inputs, 1 … <see cref="Remaining"/>, or that and the guesses that <see cref="Guess"/> made.</param>
     internal abstract SequenceChunk NextChunk(int tokens);
+
+    /// <summary>How often lately a guess of its next token would have been right, 0 … 1; 0 where nothing is guessed.</summary>
+    internal virtual double Agreement => 0;
+
+    /// <summary>Guesses the tokens behind the known ones, for the next chunk to verify.</summary>
+    /// <param name="most">The most that are wanted.</param>
+    /// <returns>How many were guessed.</returns>
+    internal virtual int Guess(int most) => 0;
 
     /// <summary>The sequence has a slot.</summary>
     internal abstract void Start(TimeSpan now);
 
-    /// <summary>Takes what the runner made of the last chunk.</summary>
+    /// <summary>Takes what the runner made of the last chunk: <see cref="Computed"/> grows by the chunk's tokens, without guesses that were wrong.</summary>
+    /// <param name="tokens">Tokens of the chunk.</param>
+    /// <param name="output">What the runner gave.</param>
+    /// <param name="sampler">Draws colours.</param>
+    /// <param name="now">The time.</param>
     /// <returns>False if it cannot be used, and the sequence has failed.</returns>
-    internal bool Accept(int tokens, ChunkOutput output, Sampler sampler, TimeSpan now)
-    {
-        Computed += tokens;
-        return Take(output, sampler, now);
-    }
+    internal abstract bool Take(int tokens, ChunkOutput output, Sampler sampler, TimeSpan now);
 
     /// <summary>It has given its slot back, and waits for another.</summary>
     internal virtual void Preempt() => Computed = 0;
@@ -86,5 +94,4 @@ abstract class Sequence(SequenceId id, int priority, string client)
 
     internal abstract void Stop(EngineStoppedException reason);
 
-    protected abstract bool Take(ChunkOutput output, Sampler sampler, TimeSpan now);
 }

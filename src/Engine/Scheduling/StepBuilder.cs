@@ -21,8 +21,11 @@ sealed class StepBuilder(int budget)
     /// <summary>How many of the step's sequences decode.</summary>
     internal int Decoding { get; private set; }
 
+    /// <summary>Tokens that the step guesses.</summary>
+    internal int Guessed { get; private set; }
+
     /// <summary>Tokens that the step prefills.</summary>
-    internal int Prefilled => budget - _left - Decoding;
+    internal int Prefilled => budget - _left - Decoding - Guessed;
 
     /// <summary>When the step was planned.</summary>
     internal TimeSpan PlannedAt { get; private set; }
@@ -43,7 +46,7 @@ sealed class StepBuilder(int budget)
             }
         }
 
-        (PlannedAt, Decoding) = (now, _scheduled.Count);
+        (PlannedAt, Decoding, Guessed) = (now, _scheduled.Count, 0);
         _leftForNew = _left = budget - Decoding;
     }
 
@@ -73,6 +76,24 @@ sealed class StepBuilder(int budget)
         {
             _scheduled.Add((sequence, tokens));
             Spend(tokens);
+        }
+    }
+
+    /// <summary>Where the step does nothing but decode, has it verify guesses beside, as many as pay.</summary>
+    internal void Guess(GuessPolicy policy)
+    {
+        if (Decoding == 0 || _scheduled.Count > Decoding || Prefilled > 0)
+        {
+            return;
+        }
+
+        ReadOnlySpan<int> wanted = policy.Plan(_scheduled, _left);
+        for (int i = 0; i < Decoding; i++)
+        {
+            int guesses = wanted[i] == 0 ? 0 : _scheduled[i].Sequence.Guess(wanted[i]);
+            _scheduled[i] = (_scheduled[i].Sequence, 1 + guesses);
+            Guessed += guesses;
+            Spend(guesses);
         }
     }
 

@@ -1,19 +1,19 @@
 namespace IgptCluster.Engine.Scheduling;
 
 /// <summary>
-/// What steps take on this device, learned from those that ran: a step of so many decoding sequences, and what each prefilled token adds to it.
+/// What steps take on this device, learned from those that ran: a step of so many decoding rows, each a sequence's next token or a guess, and what each prefilled token adds to it.
 /// The engine's thread only.
 /// </summary>
-/// <param name="slotCount">The most sequences a step can have.</param>
-sealed class StepCost(int slotCount)
+/// <param name="rows">The most rows a step can have.</param>
+sealed class StepCost(int rows)
 {
     const double Weight = 0.125; // of the latest step in an average
 
-    readonly double[] _decode = new double[slotCount + 1]; // seconds by the number of decoding sequences; 0: none ran yet
+    readonly double[] _decode = new double[rows + 1]; // seconds by the number of decoding rows; 0: none ran yet
     double _prefilledToken; // seconds; 0: none ran yet
 
     /// <summary>Takes in a step that ran.</summary>
-    /// <param name="decoding">Sequences that decoded one token.</param>
+    /// <param name="decoding">Rows that decoded.</param>
     /// <param name="prefilled">Tokens beside those.</param>
     /// <param name="taken">How long it took; nothing is learned from 0.</param>
     internal void Learn(int decoding, int prefilled, TimeSpan taken)
@@ -23,6 +23,7 @@ sealed class StepCost(int slotCount)
             return;
         }
 
+        Largest = Math.Max(Largest, decoding);
         (double seconds, double decode, double prefill) = (taken.TotalSeconds, Decode(decoding), _prefilledToken * prefilled);
         if (prefilled == 0)
         {
@@ -60,6 +61,31 @@ sealed class StepCost(int slotCount)
         double decode = Decode(decoding);
         return decode > 0 && _prefilledToken > 0 ? (int)Math.Min((stretch - 1) * decode / _prefilledToken, int.MaxValue) : null;
     }
+
+    /// <summary>Seconds that a step of decoding rows is expected to take: between what fewer and more took, and behind what ran by now no less than the largest.</summary>
+    /// <param name="count">Rows, at least 1.</param>
+    /// <returns>0 as long as none ran.</returns>
+    internal double Expect(int count)
+    {
+        (int fewer, int more) = (count, count + 1);
+        while (fewer > 0 && _decode[fewer] == 0)
+        {
+            fewer--;
+        }
+
+        while (more < _decode.Length && _decode[more] == 0)
+        {
+            more++;
+        }
+
+        bool isLast = more == _decode.Length;
+        return fewer == 0 ? (isLast ? 0 : _decode[more])
+            : isLast ? _decode[fewer]
+            : _decode[fewer] + (Math.Max(0, _decode[more] - _decode[fewer]) * (count - fewer) / (more - fewer));
+    }
+
+    /// <summary>The most rows that a step has had by now.</summary>
+    internal int Largest { get; private set; }
 
     // Of the nearest number that ran with no more sequences, else a share of the nearest with more: rather too little.
     double Decode(int decoding)

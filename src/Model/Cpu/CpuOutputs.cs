@@ -14,7 +14,7 @@ internal sealed unsafe class CpuOutputs(CpuNetwork network) : IDisposable
     float[] _logProbabilities = [];
     double[] _pooled = [];
 
-    /// <summary>Rows whose logits are wanted: all of a chunk with targets, else the last where wanted.</summary>
+    /// <summary>Rows whose logits are wanted, over all chunks.</summary>
     internal int LogitRowCount { get; private set; }
 
     int LogitStride => network.Head?.PaddedOutputs ?? 0;
@@ -27,8 +27,8 @@ internal sealed unsafe class CpuOutputs(CpuNetwork network) : IDisposable
         for (int index = 0; index < rows.Chunks.Count; index++)
         {
             SequenceChunk chunk = rows.Chunks[index];
-            logitRows += LogitRowsOf(chunk);
-            logits += chunk.WantsLogits ? network.Shape.LogitCount : 0;
+            logitRows += chunk.LogitRows;
+            logits += LogitsOf(chunk);
             targets += chunk.Targets.Length;
             pooled += chunk.PooledLayers.Count * network.Shape.EmbeddingSize;
         }
@@ -71,10 +71,10 @@ internal sealed unsafe class CpuOutputs(CpuNetwork network) : IDisposable
             SequenceChunk chunk = _rows.Chunks[index];
             (int first, int end) = (_rows.Offset(index), _rows.Offset(index) + chunk.Tokens.Length);
             bool isPooled = WantsLast(chunk);
-            for (int row = isPooled ? first : end - LogitRowsOf(chunk); row < end; row++)
+            for (int row = isPooled ? first : end - chunk.LogitRows; row < end; row++)
             {
                 RowMath.Norm(_rows.ResidualRow(row), network.FinalNorm.Floats, scratch, network.Shape.EmbeddingSize, (float)network.Config.LayerNormEpsilon);
-                if (row >= end - LogitRowsOf(chunk))
+                if (row >= end - chunk.LogitRows)
                     _rows.Last.Write(next++, scratch);
                 if (isPooled)
                     new Span<float>(scratch, _rows.Stride).CopyTo(new Span<float>(_rows.ResidualRow(row), _rows.Stride));
@@ -96,19 +96,18 @@ internal sealed unsafe class CpuOutputs(CpuNetwork network) : IDisposable
         for (int index = 0; index < _outputs.Length; index++)
         {
             SequenceChunk chunk = _rows.Chunks[index];
-            (int wantedLogits, int wantedSums) = (chunk.WantsLogits ? network.Shape.LogitCount : 0, chunk.PooledLayers.Count * network.Shape.EmbeddingSize);
-            int rows = LogitRowsOf(chunk);
+            (int wantedLogits, int wantedSums) = (LogitsOf(chunk), chunk.PooledLayers.Count * network.Shape.EmbeddingSize);
             for (int target = 0; target < chunk.Targets.Length; target++)
                 _logProbabilities[targets + target] = (float)(Logits(row + target)[chunk.Targets.Span[target]] - RowMath.LogSumExp(Logits(row + target)));
-            if (chunk.WantsLogits)
-                Logits(row + rows - 1).CopyTo(_logits.AsSpan(logits));
+            for (int wanted = 0; wanted < wantedLogits / network.Shape.LogitCount; wanted++)
+                Logits(row + wanted).CopyTo(_logits.AsSpan(logits + (wanted * network.Shape.LogitCount)));
             _outputs[index] = new ChunkOutput
             {
                 Logits = _logits.AsMemory(logits, wantedLogits),
                 LogProbabilities = _logProbabilities.AsMemory(targets, chunk.Targets.Length),
                 PooledSums = _pooled.AsMemory(pooled, wantedSums),
             };
-            (row, logits, targets, pooled) = (row + rows, logits + wantedLogits, targets + chunk.Targets.Length, pooled + wantedSums);
+            (row, logits, targets, pooled) = (row + chunk.LogitRows, logits + wantedLogits, targets + chunk.Targets.Length, pooled + wantedSums);
         }
 
         return _outputs;
@@ -117,7 +116,8 @@ internal sealed unsafe class CpuOutputs(CpuNetwork network) : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _logitRows.Dispose();
 
-    static int LogitRowsOf(SequenceChunk chunk) => chunk.Targets.IsEmpty ? (chunk.WantsLogits ? 1 : 0) : chunk.Tokens.Length;
+    // Numbers that are given back.
+    int LogitsOf(SequenceChunk chunk) => chunk.Targets.IsEmpty ? chunk.LogitRows * network.Shape.LogitCount : 0;
 
     bool WantsLast(SequenceChunk chunk) => chunk.PooledLayers.Count > 0 && chunk.PooledLayers[^1] == network.Shape.LayerCount;
 

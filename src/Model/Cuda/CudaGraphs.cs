@@ -4,7 +4,7 @@ using IgptCluster.Engine.Runner;
 namespace IgptCluster.Model.Cuda;
 
 /// <summary>
-/// One graph for each bucket of decoding rows, 1, 2, 4 … 256, recorded when it is first needed and again when the buffers have moved. A step of fewer rows is
+/// One graph for each bucket of decoding rows, those of guesses included, 1, 2, 4 … 256, recorded when it is first needed and again when the buffers have moved. A step of fewer rows is
 /// padded to its bucket: padding writes to a slot of its own. Its device's thread.
 /// </summary>
 /// <param name="device">The device.</param>
@@ -22,16 +22,16 @@ internal sealed class CudaGraphs(ICudaDevice device, CudaBuffers buffers) : IDis
     /// <returns>0 where it runs without a graph: it reads prompts, scores or sums, or has too many rows.</returns>
     internal static int BucketOf(IReadOnlyList<SequenceChunk> chunks)
     {
-        if (chunks.Count > MostRows)
-            return 0;
+        int rows = 0;
         for (int index = 0; index < chunks.Count; index++)
         {
             SequenceChunk chunk = chunks[index];
-            if (chunk.Tokens.Length != 1 || !chunk.WantsLogits || !chunk.Targets.IsEmpty || chunk.PooledLayers.Count > 0)
+            rows += chunk.Tokens.Length;
+            if (rows > MostRows || chunk.LogitRows != chunk.Tokens.Length || !chunk.Targets.IsEmpty || chunk.PooledLayers.Count > 0)
                 return 0;
         }
 
-        return (int)BitOperations.RoundUpToPowerOf2((uint)chunks.Count);
+        return (int)BitOperations.RoundUpToPowerOf2((uint)rows);
     }
 
     /// <summary>Queues a step by its bucket's graph.</summary>

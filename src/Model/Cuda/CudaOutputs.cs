@@ -23,7 +23,11 @@ internal sealed class CudaOutputs(CudaLayout layout, CudaBuffers buffers)
         if (step.Draws > 0)
             buffers.DownloadDrawn(_drawn.AsSpan(0, step.Draws));
         if (step.WantsLogits)
+        {
             buffers.DownloadLogits(_logits.AsSpan(0, rows * layout.LogitStride));
+            CloseUp(rows);
+        }
+
         if (step.HasTargets)
         {
             Grow(ref _likelihoods, 2 * step.LogitRows);
@@ -48,20 +52,28 @@ internal sealed class CudaOutputs(CudaLayout layout, CudaBuffers buffers)
         for (int index = 0; index < _outputs.Length; index++)
         {
             SequenceChunk chunk = step.Chunks[index];
-            (int rows, int sums) = (CudaStep.LogitRowsOf(chunk), chunk.PooledLayers.Count);
-            bool isDrawn = step.IsDrawn(chunk), hasLogits = chunk.WantsLogits && !isDrawn;
+            (int rows, int sums) = (chunk.LogitRows, chunk.PooledLayers.Count);
+            bool isDrawn = step.IsDrawn(chunk), hasLogits = rows > 0 && chunk.Targets.IsEmpty && !isDrawn;
             _outputs[index] = new ChunkOutput
             {
-                Logits = hasLogits ? _logits.AsMemory((row + rows - 1) * layout.LogitStride, layout.Shape.LogitCount) : default,
-                Drawn = isDrawn ? _drawn[draw] : null,
+                Logits = hasLogits ? _logits.AsMemory(row * layout.Shape.LogitCount, rows * layout.Shape.LogitCount) : default,
+                Drawn = isDrawn ? _drawn.AsMemory(draw, rows) : default,
                 LogProbabilities = chunk.Targets.IsEmpty ? default : _logProbabilities.AsMemory(row, chunk.Targets.Length),
                 PooledSums = _pooled.AsMemory(sum * width, sums * width),
             };
-            (row, sum, draw) = (row + rows, sum + sums, draw + (isDrawn || step.IsPadded ? 1 : 0));
+            (row, sum, draw) = (row + rows, sum + sums, draw + (isDrawn || step.IsPadded ? rows : 0));
         }
 
         Order(step, width);
         return _outputs;
+    }
+
+    // Logits of a row come with what fills it up to the stride; given back they lie one behind the other.
+    void CloseUp(int rows)
+    {
+        int count = layout.Shape.LogitCount;
+        for (int row = 1; row < rows && count < layout.LogitStride; row++)
+            _logits.AsSpan(row * layout.LogitStride, count).CopyTo(_logits.AsSpan(row * count));
     }
 
     // Sums came by layer; each chunk has its own together.

@@ -64,29 +64,30 @@ internal sealed class CudaStep(CudaLayout layout, int scratch)
     /// <summary>Tokens of the step's longest sequence; with padding, the longest that there can be: what is launched must not depend on the step then.</summary>
     internal int Longest { get; private set; }
 
-    /// <summary>Whether a chunk's colour is drawn on the device.</summary>
-    internal bool IsDrawn(SequenceChunk chunk) => chunk.Sampling is not null && chunk.WantsLogits && layout.Draws;
-
-    internal static int LogitRowsOf(SequenceChunk chunk) => chunk.Targets.IsEmpty ? (chunk.WantsLogits ? 1 : 0) : chunk.Tokens.Length;
+    /// <summary>Whether a chunk's colours are drawn on the device.</summary>
+    internal bool IsDrawn(SequenceChunk chunk) => chunk.Sampling is not null && chunk.Targets.IsEmpty && layout.Draws;
 
     /// <summary>Takes a step.</summary>
     /// <param name="chunks">Its chunks.</param>
-    /// <param name="bucket">Rows to pad it to, where each chunk is one token whose logits are wanted; 0 for no padding.</param>
+    /// <param name="bucket">Rows to pad it to, where the logits of each token are wanted; 0 for no padding.</param>
     internal void Take(IReadOnlyList<SequenceChunk> chunks, int bucket)
     {
         (Chunks, Rows, LogitRows, Draws, Longest, HasTargets, WantsLogits) = (chunks, 0, 0, 0, 0, false, false);
         _sums.Clear();
         _tiles.Clear();
+
+        // With padding each row is a tile: what is launched must not depend on the step then.
+        int together = bucket > 0 ? 1 : layout.RowsOfTile;
         for (int index = 0; index < chunks.Count; index++)
         {
             SequenceChunk chunk = chunks[index];
-            for (int row = 0; row < chunk.Tokens.Length; row += layout.RowsOfTile)
-                _tiles.Add((Rows + row, Math.Min(layout.RowsOfTile, chunk.Tokens.Length - row)));
-            (Rows, LogitRows) = (Rows + chunk.Tokens.Length, LogitRows + LogitRowsOf(chunk));
+            for (int row = 0; row < chunk.Tokens.Length; row += together)
+                _tiles.Add((Rows + row, Math.Min(together, chunk.Tokens.Length - row)));
+            (Rows, LogitRows) = (Rows + chunk.Tokens.Length, LogitRows + chunk.LogitRows);
             Longest = Math.Max(Longest, chunk.Start + chunk.Tokens.Length);
             HasTargets |= !chunk.Targets.IsEmpty;
-            Draws += IsDrawn(chunk) ? 1 : 0;
-            WantsLogits |= chunk.WantsLogits && !IsDrawn(chunk);
+            Draws += IsDrawn(chunk) ? chunk.LogitRows : 0;
+            WantsLogits |= chunk.LogitRows > 0 && chunk.Targets.IsEmpty && !IsDrawn(chunk);
             for (int wanted = 0; wanted < chunk.PooledLayers.Count; wanted++)
                 _sums.Add((chunk.PooledLayers[wanted], index, wanted));
         }
@@ -122,7 +123,7 @@ internal sealed class CudaStep(CudaLayout layout, int scratch)
             SequenceChunk chunk = Chunks[index];
             MemoryMarshal.Cast<int, uint>(chunk.Tokens.Span).CopyTo(tokens[row..]);
             int end = row + chunk.Tokens.Length;
-            for (int asked = end - LogitRowsOf(chunk); asked < end; asked++, logit++)
+            for (int asked = end - chunk.LogitRows; asked < end; asked++, logit++)
             {
                 logits[logit] = (uint)asked;
                 targets[logit] = chunk.Targets.IsEmpty ? 0 : (uint)chunk.Targets.Span[asked - row];
@@ -146,9 +147,9 @@ internal sealed class CudaStep(CudaLayout layout, int scratch)
         for (int index = 0; index < Chunks.Count && draw < Draws; index++)
         {
             SequenceChunk chunk = Chunks[index];
-            logit += LogitRowsOf(chunk);
-            if (IsPadded || IsDrawn(chunk))
-                WriteDraw(Draw(draw++), logit - 1, chunk.Sampling ?? Greedy, chunk.Start + chunk.Tokens.Length - 1);
+            for (int row = 0; row < chunk.LogitRows && (IsPadded || IsDrawn(chunk)); row++)
+                WriteDraw(Draw(draw++), logit + row, chunk.Sampling ?? Greedy, chunk.Start + chunk.Tokens.Length - chunk.LogitRows + row);
+            logit += chunk.LogitRows;
         }
 
         for (; draw < Draws; draw++)

@@ -74,13 +74,10 @@ sealed class FlatStep
 
     void AddOutputs(int index, SequenceChunk chunk, int end)
     {
-        if (chunk.WantsLogits)
-            LogitRows.Add(end - 1);
-        for (int token = 0; token < chunk.Targets.Length; token++)
-        {
-            TargetRows.Add(end - chunk.Targets.Length + token);
-            Targets.Add(chunk.Targets.Span[token]);
-        }
+        for (int row = end - chunk.LogitRows; row < end; row++)
+            (chunk.Targets.IsEmpty ? LogitRows : TargetRows).Add(row);
+        foreach (int target in chunk.Targets.Span)
+            Targets.Add(target);
 
         foreach (int layer in chunk.PooledLayers)
         {

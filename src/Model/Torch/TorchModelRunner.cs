@@ -199,7 +199,7 @@ public sealed class TorchModelRunner : IModelRunner
             SequenceChunk chunk = step.Chunks[index];
             _outputs[index] = new ChunkOutput
             {
-                Logits = Next(_logits, ref logits, chunk.WantsLogits ? Shape.LogitCount : 0),
+                Logits = Next(_logits, ref logits, chunk.Targets.IsEmpty ? chunk.LogitRows * Shape.LogitCount : 0),
                 LogProbabilities = Next(_logProbabilities, ref targets, chunk.Targets.Length),
                 PooledSums = AddSums(chunk, ref sums),
             };

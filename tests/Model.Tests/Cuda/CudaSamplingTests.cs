@@ -58,21 +58,27 @@ public sealed class CudaSamplingTests
         var sampling = new SamplingParameters { Temperature = 0.9, TopK = 30, TopP = 0.9, Seed = 11 };
 
         // Prompts beside one another, scores among them; then a step of single tokens, padded to a graph's rows; every second chunk is drawn.
-        Compare([.. prompts.Select((prompt, slot) => Chunk(slot, 0, prompt[..^1]) with { Targets = slot == 2 ? prompt.AsMemory(1) : default })]);
+        Compare([.. prompts.Select((prompt, slot) => Chunk(slot, 0, prompt[..^1]) with { LogitRows = slot, Targets = slot == 2 ? prompt.AsMemory(1, 2) : default })]);
         Compare([.. prompts.Select((prompt, slot) => Chunk(slot, prompt.Length - 1, prompt[^1]))]);
+
+        // Guesses behind the last token: every row is drawn, in a graph's rows too.
+        Compare([.. prompts.Select((prompt, slot) => Chunk(slot, prompt.Length - 2, prompt[^2..]) with { LogitRows = 2 })]);
 
         void Compare(SequenceChunk[] chunks)
         {
-            int[] expected = [.. runner.Run(chunks).Select((output, slot) => sampler.TrySample(output.Logits.Span, sampling, chunks[slot].Start + chunks[slot].Tokens.Length - 1, out int token) ? token : -2)];
+            int[][] expected = [.. runner.Run(chunks).Select((output, slot) => Draw(chunks[slot], output.Logits.ToArray()))];
             ChunkOutput[] outputs = [.. runner.Run([.. chunks.Select((chunk, slot) => slot % 2 == 0 ? chunk with { Sampling = sampling } : chunk)])];
             for (int slot = 0; slot < chunks.Length; slot++)
             {
-                Assert.Equal(slot % 2 == 0 ? expected[slot] : null, outputs[slot].Drawn);
-                Assert.Equal(slot % 2 == 0 ? 0 : 64, outputs[slot].Logits.Length);
+                Assert.Equal(slot % 2 == 0 ? expected[slot] : [], outputs[slot].Drawn.ToArray());
+                Assert.Equal(slot % 2 == 0 || !chunks[slot].Targets.IsEmpty ? 0 : 64 * chunks[slot].LogitRows, outputs[slot].Logits.Length);
             }
 
-            Assert.Equal(expected, runner.Run([.. chunks.Select(chunk => chunk with { Sampling = sampling })]).Select(output => output.Drawn!.Value));
+            Assert.Equal(expected, runner.Run([.. chunks.Select(chunk => chunk with { Sampling = sampling })]).Select(output => output.Drawn.ToArray()));
         }
+
+        int[] Draw(SequenceChunk chunk, float[] logits) => [.. logits.Chunk(64)
+            .Select((row, index) => sampler.TrySample(row, sampling, chunk.Start + chunk.Tokens.Length - chunk.LogitRows + index, out int token) ? token : -2)];
     }
 
     // Smooth ones, coarse ones with ties and zeros of both signs, such as lie far from one another, and broken ones.

@@ -62,7 +62,7 @@ public sealed class ClassifierHeadTests
         int[] tokens = [.. ids.data<long>().ToArray().Select(id => (int)id)];
         Tensor score = network.Parameters.Single(parameter => parameter.Name == WeightLayout.ClassifierHead).Value;
         double[] sums = [.. Enumerable.Range(0, rows).SelectMany(row =>
-            runner.Run(Chunk(0, 0, tokens[(row * length)..((row + 1) * length)]) with { WantsLogits = false, PooledLayers = [network.Config.LayerCount] })[0].PooledSums.ToArray())];
+            runner.Run(Chunk(0, 0, tokens[(row * length)..((row + 1) * length)]) with { LogitRows = 0, PooledLayers = [network.Config.LayerCount] })[0].PooledSums.ToArray())];
         Tensor pooled = (tensor(sums).reshape(rows, -1) / length).to_type(ScalarType.Float32);
         Tensor logits = pooled.matmul(score.t());
         golden.AssertClose("logits", logits);

@@ -5,7 +5,7 @@ namespace IgptCluster.Model.Tests.Network;
 /// <summary>Short ways to make and run step plans.</summary>
 static class RunnerFeeding
 {
-    public static SequenceChunk Chunk(int slot, int start, params int[] tokens) => new() { Slot = slot, Start = start, Tokens = tokens, WantsLogits = true };
+    public static SequenceChunk Chunk(int slot, int start, params int[] tokens) => new() { Slot = slot, Start = start, Tokens = tokens, LogitRows = 1 };
 
     /// <summary>Runs one step without copies.</summary>
     public static IReadOnlyList<ChunkOutput> Run(this IModelRunner runner, params SequenceChunk[] chunks) => runner.Execute(new StepPlan([], chunks));

@@ -78,8 +78,8 @@ public sealed class RunnerTests
         SequenceChunk[] mixed =
         [
             Chunk(0, 7, tokens[0][7]),
-            Chunk(3, 0, tokens[3][..50]) with { WantsLogits = false },
-            Chunk(2, 30, tokens[2][30..60]) with { Targets = tokens[2].AsMemory(1..31), PooledLayers = [0, 3] },
+            Chunk(3, 0, tokens[3][..50]) with { LogitRows = 0 },
+            Chunk(2, 30, tokens[2][30..60]) with { LogitRows = 30, Targets = tokens[2].AsMemory(1..31), PooledLayers = [0, 3] },
             Chunk(1, 0, tokens[1][0]) with { PooledLayers = [2] },
         ];
         together.Run(first);
@@ -92,7 +92,7 @@ public sealed class RunnerTests
             }
 
             ChunkOutput expected = alone.Run(mixed[index])[0];
-            Assert.Equal(mixed[index].WantsLogits ? 512 : 0, outputs[index].Logits.Length);
+            Assert.Equal(mixed[index].Targets.IsEmpty ? mixed[index].LogitRows * 512 : 0, outputs[index].Logits.Length);
             Assert.Equal(mixed[index].Targets.Length, outputs[index].LogProbabilities.Length);
             Assert.Equal(mixed[index].PooledLayers.Count * 48, outputs[index].PooledSums.Length);
             AssertClose(expected.Logits.Span, outputs[index].Logits.Span, $"chunk {index} logits");
@@ -150,8 +150,8 @@ public sealed class RunnerTests
                 float[] logits = DenseLogits(dense, tokens);
                 float[] expected = [.. targets.Select((target, position) => LogProbability(logits.AsSpan(position * dense.LogitCount, dense.LogitCount), target))];
                 int half = tokens.Length / 2;
-                float[] first = runner.Run(Chunk(0, 0, tokens[..half]) with { Targets = targets.AsMemory(..half) })[0].LogProbabilities.ToArray();
-                ChunkOutput second = runner.Run(Chunk(0, half, tokens[half..]) with { Targets = targets.AsMemory(half..), WantsLogits = false })[0];
+                float[] first = runner.Run(Chunk(0, 0, tokens[..half]) with { LogitRows = half, Targets = targets.AsMemory(..half) })[0].LogProbabilities.ToArray();
+                ChunkOutput second = runner.Run(Chunk(0, half, tokens[half..]) with { LogitRows = tokens.Length - half, Targets = targets.AsMemory(half..) })[0];
                 AssertClose(expected, [.. first, .. second.LogProbabilities.Span], $"{model} log-probabilities");
                 Assert.True(second.Logits.IsEmpty);
             }
@@ -179,7 +179,7 @@ public sealed class RunnerTests
                 double[] before = [];
                 foreach (var (start, end) in new[] { (0, half), (half, tokens.Length) })
                 {
-                    SequenceChunk chunk = Chunk(1, start, tokens[start..end]) with { WantsLogits = false, PooledLayers = layers, PooledBefore = before };
+                    SequenceChunk chunk = Chunk(1, start, tokens[start..end]) with { LogitRows = 0, PooledLayers = layers, PooledBefore = before };
                     double[] expected = hidden.narrow(1, 0, end).to_type(ScalarType.Float64).sum(1).flatten().data<double>().ToArray();
                     before = runner.Run(chunk)[0].PooledSums.ToArray();
                     AssertClose(expected, before, $"{model} pooled sums of 0 to {end}");

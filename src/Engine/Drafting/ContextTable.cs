@@ -1,0 +1,46 @@
+using System.Numerics;
+
+namespace IgptCluster.Engine.Drafting;
+
+/// <summary>What followed each context of <see cref="PixelContext"/> in a model's pictures. Immutable; any thread.</summary>
+public sealed class ContextTable
+{
+    readonly ulong[] _keys; // 0: a free place
+    readonly ContextEntry[] _entries;
+
+    /// <summary>Takes counts over.</summary>
+    /// <param name="counts">What followed each context.</param>
+    public ContextTable(IReadOnlyCollection<KeyValuePair<ulong, ContextEntry>> counts)
+    {
+        ArgumentNullException.ThrowIfNull(counts);
+        int places = (int)BitOperations.RoundUpToPowerOf2((uint)(counts.Count * 2) + 1);
+        (_keys, _entries, Count) = (new ulong[places], new ContextEntry[places], counts.Count);
+        foreach ((ulong key, ContextEntry entry) in counts)
+        {
+            int place = PlaceOf(key);
+            (_keys[place], _entries[place]) = (key, entry);
+        }
+    }
+
+    /// <summary>Number of contexts.</summary>
+    public int Count { get; }
+
+    /// <summary>Its contexts and what followed them, in no particular order.</summary>
+    public IEnumerable<KeyValuePair<ulong, ContextEntry>> Entries => _keys.Zip(_entries, KeyValuePair.Create).Where(pair => pair.Key != 0);
+
+    /// <summary>What followed a context; nothing where it was not seen.</summary>
+    /// <param name="key">Its key, not 0.</param>
+    public ContextEntry Find(ulong key) => _entries[PlaceOf(key)];
+
+    // Where a key is, or would be.
+    int PlaceOf(ulong key)
+    {
+        int place = (int)key & (_keys.Length - 1);
+        while (_keys[place] != 0 && _keys[place] != key)
+        {
+            place = (place + 1) & (_keys.Length - 1);
+        }
+
+        return place;
+    }
+}
