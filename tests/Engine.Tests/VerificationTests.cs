@@ -1,5 +1,6 @@
 // No engine thread runs here: what is awaited elsewhere has completed when Step returns.
 #pragma warning disable xUnit1031
+using IgptCluster.Engine.Drafting;
 using IgptCluster.Engine.Requests;
 using IgptCluster.Engine.Runner;
 using IgptCluster.Engine.Sampling;
@@ -122,8 +123,8 @@ public sealed class VerificationTests
     [Fact]
     public void Step_WithGuesses_AllocatesNothing()
     {
-        var engine = new Stepper(new EngineOptions(), slots: 2, new Drafting.ContextDrafter(8)) { PerStep = 1 };
-        engine.Add(Generation("a", prompt: 3, made: 60) with { Forced = Enumerable.Range(10, 15).ToDictionary(position => position * 2, _ => 3) });
+        var engine = new Stepper(new EngineOptions(), slots: 2, new OneColourDrafter()) { PerStep = 1 };
+        engine.Add(Generation("a", prompt: 3, made: 60));
         while (engine.Scheduler.ComputedTokens < 40)
         {
             engine.Step(); // until its channel has grown
@@ -168,6 +169,19 @@ public sealed class VerificationTests
         while (stream.Tokens.TryRead(out GeneratedToken token))
         {
             yield return token.Token;
+        }
+    }
+
+    sealed class OneColourDrafter : IDrafter, ISequenceDrafter
+    {
+        public double Agreement => 0.5;
+
+        public ISequenceDrafter Begin(SamplingParameters sampling) => this;
+
+        public int Guess(ReadOnlySpan<int> raster) => 3;
+
+        public void Learn(ReadOnlySpan<int> raster, int from)
+        {
         }
     }
 }
