@@ -16,10 +16,9 @@ internal sealed class OracleDrafter(double share, int seed = 1) : IDrafter
 
         readonly Sampler _sampler = new(Shape.ColourCount);
 
-        public double Agreement => share;
-
-        public int Guess(ReadOnlySpan<int> raster)
+        public int Guess(ReadOnlySpan<int> raster, out double confidence)
         {
+            confidence = share;
             float[] logits = FakeModelRunner.LogitsAfter([Shape.StartToken, .. raster], Shape.LogitCount);
             Assert.True(_sampler.TrySample(logits, sampling, raster.Length, out int token));
             return random.NextDouble() < share ? token : random.Next(Shape.ColourCount);

@@ -174,11 +174,13 @@ public sealed class VerificationTests
 
     sealed class OneColourDrafter : IDrafter, ISequenceDrafter
     {
-        public double Agreement => 0.5;
-
         public ISequenceDrafter Begin(SamplingParameters sampling) => this;
 
-        public int Guess(ReadOnlySpan<int> raster) => 3;
+        public int Guess(ReadOnlySpan<int> raster, out double confidence)
+        {
+            confidence = 0.5;
+            return 3;
+        }
 
         public void Learn(ReadOnlySpan<int> raster, int from)
         {

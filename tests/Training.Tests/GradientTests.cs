@@ -49,7 +49,7 @@ public sealed class GradientTests
         double loss = PixelObjective.NextPixel(network, tokens, isTraining: false).item<float>();
         using var runner = new TorchModelRunner(Tiny.Network(), new TorchRunnerOptions { Slots = 1 });
         int[] ids = Array.ConvertAll(tokens.flatten().data<long>().ToArray(), id => (int)id);
-        var chunk = new Engine.Runner.SequenceChunk { Slot = 0, Start = 0, Tokens = new int[] { Tiny.Colours }.Concat(ids[..^1]).ToArray(), Targets = ids };
+        var chunk = new Engine.Runner.SequenceChunk { Slot = 0, Start = 0, Tokens = new int[] { Tiny.Colours }.Concat(ids[..^1]).ToArray(), LogitRows = ids.Length, Targets = ids };
         double served = -runner.Execute(new Engine.Runner.StepPlan([], [chunk]))[0].LogProbabilities.ToArray().Average();
         Assert.Equal(served, loss, 1e-5);
     }

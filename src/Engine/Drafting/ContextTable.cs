@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace IgptCluster.Engine.Drafting;
 
@@ -14,7 +15,7 @@ public sealed class ContextTable
     {
         ArgumentNullException.ThrowIfNull(counts);
         int places = (int)BitOperations.RoundUpToPowerOf2((uint)(counts.Count * 2) + 1);
-        (_keys, _entries, Count) = (new ulong[places], new ContextEntry[places], counts.Count);
+        (_keys, _entries, ContextCount) = (new ulong[places], new ContextEntry[places], counts.Count);
         foreach ((ulong key, ContextEntry entry) in counts)
         {
             int place = PlaceOf(key);
@@ -22,8 +23,31 @@ public sealed class ContextTable
         }
     }
 
+    /// <summary>Counts what follows each context in pictures.</summary>
+    /// <param name="pictures">Colours in raster order.</param>
+    /// <param name="width">Pixels of a row.</param>
+    public static ContextTable Count(IEnumerable<ReadOnlyMemory<int>> pictures, int width)
+    {
+        ArgumentNullException.ThrowIfNull(pictures);
+        var counts = new Dictionary<ulong, ContextEntry>();
+        Span<ulong> keys = stackalloc ulong[PixelContext.Orders];
+        foreach (ReadOnlyMemory<int> picture in pictures)
+        {
+            for (int position = 0; position < picture.Length; position++)
+            {
+                PixelContext.Write(picture.Span[..position], width, keys);
+                foreach (ulong key in keys)
+                {
+                    CollectionsMarshal.GetValueRefOrAddDefault(counts, key, out _).Add(picture.Span[position]);
+                }
+            }
+        }
+
+        return new ContextTable(counts);
+    }
+
     /// <summary>Number of contexts.</summary>
-    public int Count { get; }
+    public int ContextCount { get; }
 
     /// <summary>Its contexts and what followed them, in no particular order.</summary>
     public IEnumerable<KeyValuePair<ulong, ContextEntry>> Entries => _keys.Zip(_entries, KeyValuePair.Create).Where(pair => pair.Key != 0);

@@ -4,11 +4,16 @@ namespace IgptCluster.Engine.Drafting;
 sealed class RunningShare
 {
     const double LeastWeight = 1.0 / 32;
+    const int Few = 4;
 
     int _count;
 
     /// <summary>The share, 0 … 1; 0 before anything was added.</summary>
     internal double Value { get; private set; }
+
+    /// <summary>The share where so far too little was added to tell: between it and another one.</summary>
+    /// <param name="otherwise">What is to be expected where nothing was added.</param>
+    internal double Lean(double otherwise) => ((Value * _count) + (otherwise * Few)) / (_count + Few);
 
     internal void Add(bool isSo)
     {

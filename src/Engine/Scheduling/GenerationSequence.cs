@@ -16,6 +16,7 @@ sealed class GenerationSequence : Sequence
     readonly TimeSpan _submitted;
     ISequenceDrafter? _drafter;
     int _known;
+    int _guessed; // known inputs and guesses
     int _fed; // inputs of the step that runs, guesses included, up to the first that turned out wrong
     int _prefill;
     TimeSpan? _started;
@@ -60,8 +61,6 @@ sealed class GenerationSequence : Sequence
 
     internal override bool IsFinished => _known == _inputs.Length;
 
-    internal override double Agreement => _drafter?.Agreement ?? 0;
-
     internal override SequenceChunk NextChunk(int tokens)
     {
         int rows = Math.Max(0, tokens - Remaining + 1);
@@ -76,16 +75,24 @@ sealed class GenerationSequence : Sequence
         };
     }
 
-    // The last input of all is never fed: nothing follows it.
-    internal override int Guess(int most)
+    internal override void BeginGuesses() => _guessed = _known;
+
+    internal override double Guess()
     {
-        int count = _drafter is null ? 0 : Math.Min(most, _inputs.Length - 1 - _known);
-        for (int input = _known; input < _known + count; input++)
+        // The last input of all is never fed: nothing follows it.
+        if (_drafter is null || _guessed >= _inputs.Length - 1)
         {
-            _inputs[input] = _request.Forced.TryGetValue(input - 1, out int forced) ? forced : _drafter!.Guess(_inputs.AsSpan(1, input - 1));
+            return 0;
         }
 
-        return count;
+        double confidence = 1;
+        if (!_request.Forced.TryGetValue(_guessed - 1, out int colour))
+        {
+            colour = _drafter.Guess(_inputs.AsSpan(1, _guessed - 1), out confidence);
+        }
+
+        _inputs[_guessed++] = colour;
+        return confidence;
     }
 
     /// <summary>Lets its tokens be guessed.</summary>

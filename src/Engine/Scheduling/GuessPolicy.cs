@@ -1,23 +1,26 @@
+using System.Numerics.Tensors;
+
 namespace IgptCluster.Engine.Scheduling;
 
 /// <summary>
-/// How many tokens a step guesses: as many as make the most tokens a second, by how often each sequence's guesses were right lately and by what a further row costs. Where rows cost too
-/// much, none. The engine's thread only.
+/// How many tokens a step guesses: as many as make the most tokens a second, by how likely guesses are to be right and by what a further row costs. Where rows cost too much, none.
+/// The engine's thread only.
 /// </summary>
 /// <param name="cost">What steps take.</param>
 /// <param name="slotCount">The most sequences of a step.</param>
-sealed class GuessPolicy(StepCost cost, int slotCount)
+sealed class GuessPolicy(RowCost cost, int slotCount)
 {
     /// <summary>The most guesses of one sequence.</summary>
     internal const int Most = 31;
 
-    const double LeastGain = 0.02; // a guess that is of use less often is not worth looking at
+    const double LeastGain = 0.02; // tokens: a guess that brings less is not worth looking at
     const int Patience = 32; // rows that a step may go on without being the best: products take rows in tiles
 
     readonly int[] _wanted = new int[slotCount];
-    readonly double[] _gains = new double[slotCount]; // tokens that one more guess of each sequence would bring
+    readonly double[] _gains = new double[slotCount]; // tokens that each sequence's next guess would bring
+    readonly List<int> _picks = []; // sequences, in the order in which guesses bring most
 
-    /// <summary>Chooses the number of guesses of each decoding sequence.</summary>
+    /// <summary>Guesses for decoding sequences, and chooses how many of the guesses are to be verified.</summary>
     /// <param name="decoding">The step's sequences, all of which decode one token.</param>
     /// <param name="room">Rows that the step has room for beside them.</param>
     /// <returns>One number each, valid until the next call.</returns>
@@ -26,62 +29,50 @@ sealed class GuessPolicy(StepCost cost, int slotCount)
         int count = decoding.Count;
         Span<int> wanted = _wanted.AsSpan(0, count);
         wanted.Clear();
-
-        // Twice what ran before at most: what more costs is not known, and one step must not take all too long.
-        room = Math.Min(room, Math.Max(0, (2 * cost.Largest) + 2 - count));
-        double plain = cost.Expect(count);
-        if (plain <= 0 || room <= 0)
+        double seconds = cost.Expect(count);
+        if (seconds <= 0)
         {
             return wanted;
         }
 
-        int rows = BestRows(decoding, room);
-        for (int i = 0; i < count; i++)
+        // Twice what ran before at most: what more costs is not known, and one step must not take all too long.
+        int best = BestCount(decoding, Math.Min(room, Math.Max(0, (2 * cost.Largest) + 2 - count)), count / seconds);
+        wanted.Clear();
+        for (int pick = 0; pick < best; pick++)
         {
-            _gains[i] = decoding[i].Sequence.Agreement;
-        }
-
-        for (int more = 0; more < rows; more++)
-        {
-            int next = Next(count);
-            wanted[next]++;
-            Advance(decoding, next, wanted[next]);
+            wanted[_picks[pick]]++;
         }
 
         return wanted;
     }
 
-    /// <summary>How many guesses in all make the most tokens a second.</summary>
-    int BestRows(List<(Sequence Sequence, int Tokens)> decoding, int room)
+    /// <summary>How many of <see cref="_picks"/> make the most tokens a second.</summary>
+    int BestCount(List<(Sequence Sequence, int Tokens)> decoding, int room, double rate)
     {
-        int count = decoding.Count;
-        for (int i = 0; i < count; i++)
+        Span<double> gains = _gains.AsSpan(0, decoding.Count);
+        for (int i = 0; i < gains.Length; i++)
         {
-            (_gains[i], _wanted[i]) = (decoding[i].Sequence.Agreement, 0);
+            decoding[i].Sequence.BeginGuesses();
+            gains[i] = decoding[i].Sequence.Guess();
         }
 
-        (int best, double tokens) = (0, count);
-        double rate = tokens / cost.Expect(count);
+        _picks.Clear();
+        (int best, double tokens) = (0, decoding.Count);
         for (int more = 1; more <= room && more - best <= Patience; more++)
         {
-            int next = Next(count);
-            if (_gains[next] < LeastGain)
+            int next = TensorPrimitives.IndexOfMax<double>(gains);
+            if (gains[next] < LeastGain)
             {
                 break;
             }
 
-            tokens += _gains[next];
-            Advance(decoding, next, ++_wanted[next]);
-            double there = tokens / cost.Expect(count + more);
+            tokens += gains[next];
+            _picks.Add(next);
+            gains[next] *= ++_wanted[next] < Most ? decoding[next].Sequence.Guess() : 0;
+            double there = tokens / cost.Expect(decoding.Count + more);
             (best, rate) = there > rate ? (more, there) : (best, rate);
         }
 
-        _wanted.AsSpan(0, count).Clear();
         return best;
     }
-
-    void Advance(List<(Sequence Sequence, int Tokens)> decoding, int index, int wanted) =>
-        _gains[index] = wanted >= Most ? 0 : _gains[index] * decoding[index].Sequence.Agreement;
-
-    int Next(int count) => System.Numerics.Tensors.TensorPrimitives.IndexOfMax(_gains.AsSpan(0, count));
 }

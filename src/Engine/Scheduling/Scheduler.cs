@@ -20,6 +20,7 @@ sealed class Scheduler
     readonly StepCost _cost;
     readonly StepBuilder _step;
     readonly IDrafter? _drafter;
+    readonly RowCost _rowCost;
     readonly GuessPolicy _guesses;
     readonly ClientShares _shares = new();
 
@@ -41,7 +42,8 @@ sealed class Scheduler
         _sampler = new Sampler(shape.ColourCount);
         _cost = new StepCost(budget);
         _step = new StepBuilder(budget);
-        (_drafter, _guesses) = (drafter, new GuessPolicy(_cost, slotCount));
+        (_drafter, _rowCost) = (drafter, new RowCost(budget));
+        _guesses = new GuessPolicy(_rowCost, slotCount);
     }
 
     internal int Running => _running.Count;
@@ -144,6 +146,11 @@ sealed class Scheduler
     {
         int ended = 0;
         _cost.Learn(_step.Decoding + _step.Guessed, _step.Prefilled, now - _step.PlannedAt);
+        if (_step.Decoding > 0 && _step.Prefilled == 0)
+        {
+            _rowCost.Learn(_step.Decoding + _step.Guessed, now - _step.PlannedAt);
+        }
+
         for (int i = 0; i < _step.Scheduled.Count; i++)
         {
             (Sequence sequence, int tokens) = _step.Scheduled[i];

@@ -60,16 +60,17 @@ abstract class Sequence(SequenceId id, int priority, string client)
     internal abstract bool IsFinished { get; }
 
     /// <summary>What to compute next.</summary>
-    /// <param name="tokens">Number of inputs, 1 … <see cref="Remaining"/>, or that and the guesses that <see cref="Guess"/> made.</param>
+    /// <param name="tokens">Number of inputs, 1 … <see cref="Remaining"/>, or that and some of the guesses that <see cref="Guess"/> made.</param>
     internal abstract SequenceChunk NextChunk(int tokens);
 
-    /// <summary>How often lately a guess of its next token would have been right, 0 … 1; 0 where nothing is guessed.</summary>
-    internal virtual double Agreement => 0;
+    /// <summary>Forgets what was guessed.</summary>
+    internal virtual void BeginGuesses()
+    {
+    }
 
-    /// <summary>Guesses the tokens behind the known ones, for the next chunk to verify.</summary>
-    /// <param name="most">The most that are wanted.</param>
-    /// <returns>How many were guessed.</returns>
-    internal virtual int Guess(int most) => 0;
+    /// <summary>Guesses the token behind the known and guessed ones, for the next chunk to verify.</summary>
+    /// <returns>How likely it is to be right if those before it are, 0 … 1; 0 where none can be guessed.</returns>
+    internal virtual double Guess() => 0;
 
     /// <summary>The sequence has a slot.</summary>
     internal abstract void Start(TimeSpan now);

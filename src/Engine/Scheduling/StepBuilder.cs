@@ -90,10 +90,9 @@ sealed class StepBuilder(int budget)
         ReadOnlySpan<int> wanted = policy.Plan(_scheduled, _left);
         for (int i = 0; i < Decoding; i++)
         {
-            int guesses = wanted[i] == 0 ? 0 : _scheduled[i].Sequence.Guess(wanted[i]);
-            _scheduled[i] = (_scheduled[i].Sequence, 1 + guesses);
-            Guessed += guesses;
-            Spend(guesses);
+            _scheduled[i] = (_scheduled[i].Sequence, 1 + wanted[i]);
+            Guessed += wanted[i];
+            Spend(wanted[i]);
         }
     }
 

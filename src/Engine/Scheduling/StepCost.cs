@@ -23,7 +23,6 @@ sealed class StepCost(int rows)
             return;
         }
 
-        Largest = Math.Max(Largest, decoding);
         (double seconds, double decode, double prefill) = (taken.TotalSeconds, Decode(decoding), _prefilledToken * prefilled);
         if (prefilled == 0)
         {
@@ -61,31 +60,6 @@ sealed class StepCost(int rows)
         double decode = Decode(decoding);
         return decode > 0 && _prefilledToken > 0 ? (int)Math.Min((stretch - 1) * decode / _prefilledToken, int.MaxValue) : null;
     }
-
-    /// <summary>Seconds that a step of decoding rows is expected to take: between what fewer and more took, and behind what ran by now no less than the largest.</summary>
-    /// <param name="count">Rows, at least 1.</param>
-    /// <returns>0 as long as none ran.</returns>
-    internal double Expect(int count)
-    {
-        (int fewer, int more) = (count, count + 1);
-        while (fewer > 0 && _decode[fewer] == 0)
-        {
-            fewer--;
-        }
-
-        while (more < _decode.Length && _decode[more] == 0)
-        {
-            more++;
-        }
-
-        bool isLast = more == _decode.Length;
-        return fewer == 0 ? (isLast ? 0 : _decode[more])
-            : isLast ? _decode[fewer]
-            : _decode[fewer] + (Math.Max(0, _decode[more] - _decode[fewer]) * (count - fewer) / (more - fewer));
-    }
-
-    /// <summary>The most rows that a step has had by now.</summary>
-    internal int Largest { get; private set; }
 
     // Of the nearest number that ran with no more sequences, else a share of the nearest with more: rather too little.
     double Decode(int decoding)

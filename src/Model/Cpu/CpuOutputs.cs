@@ -99,7 +99,7 @@ internal sealed unsafe class CpuOutputs(CpuNetwork network) : IDisposable
             (int wantedLogits, int wantedSums) = (LogitsOf(chunk), chunk.PooledLayers.Count * network.Shape.EmbeddingSize);
             for (int target = 0; target < chunk.Targets.Length; target++)
                 _logProbabilities[targets + target] = (float)(Logits(row + target)[chunk.Targets.Span[target]] - RowMath.LogSumExp(Logits(row + target)));
-            for (int wanted = 0; wanted < wantedLogits / network.Shape.LogitCount; wanted++)
+            for (int wanted = 0; wanted < chunk.LogitRows && wantedLogits > 0; wanted++)
                 Logits(row + wanted).CopyTo(_logits.AsSpan(logits + (wanted * network.Shape.LogitCount)));
             _outputs[index] = new ChunkOutput
             {

@@ -123,10 +123,10 @@ internal sealed class CudaStep(CudaLayout layout, int scratch)
             SequenceChunk chunk = Chunks[index];
             MemoryMarshal.Cast<int, uint>(chunk.Tokens.Span).CopyTo(tokens[row..]);
             int end = row + chunk.Tokens.Length;
-            for (int asked = end - chunk.LogitRows; asked < end; asked++, logit++)
+            for (int asked = 0; asked < chunk.LogitRows; asked++, logit++)
             {
-                logits[logit] = (uint)asked;
-                targets[logit] = chunk.Targets.IsEmpty ? 0 : (uint)chunk.Targets.Span[asked - row];
+                logits[logit] = (uint)(end - chunk.LogitRows + asked);
+                targets[logit] = chunk.Targets.IsEmpty ? 0 : (uint)chunk.Targets.Span[asked];
             }
 
             for (int token = 0; token < chunk.Tokens.Length; token++, row++)

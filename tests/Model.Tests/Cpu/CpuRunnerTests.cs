@@ -50,9 +50,10 @@ public sealed class CpuRunnerTests
                 if (length == 0)
                     continue;
                 int[] fed = tokens[slot][starts[slot]..(starts[slot] + length)];
-                chunks.Add(Chunk(slot, starts[slot], fed) with
+                int[] targets = [.. fed.Select(token => (token * 7) % model.Shape.LogitCount)];
+                SequenceChunk chunk = Chunk(slot, starts[slot], fed) with { LogitRows = random.Next(length + 1) };
+                chunks.Add((random.Next(2) == 0 ? chunk.Scoring(targets.AsMemory(random.Next(length))) : chunk) with
                 {
-                    Targets = random.Next(2) == 0 ? fed.Select(token => (token * 7) % model.Shape.LogitCount).ToArray() : default,
                     PooledLayers = random.Next(2) == 0 ? [0, 1, model.Config.LayerCount] : [],
                 });
                 starts[slot] += length;
@@ -90,13 +91,14 @@ public sealed class CpuRunnerTests
         for (int start = 0, other = 0; start < tokens.Length;)
         {
             int end = Math.Min(tokens.Length, start + random.Next(1, 30));
-            var chunks = new List<SequenceChunk> { Chunk(0, start, tokens[start..end]) with { PooledLayers = layers, PooledBefore = sums } };
+            int rows = random.Next(1, end - start + 1);
+            var chunks = new List<SequenceChunk> { Chunk(0, start, tokens[start..end]) with { LogitRows = rows, PooledLayers = layers, PooledBefore = sums } };
             for (int slot = 1; slot < 3 && other + 9 < others.Length; slot++)
                 chunks.Insert(random.Next(2), Chunk(slot, other, others[other..(other + slot)]));
             other += 2;
             int own = chunks.FindIndex(chunk => chunk.Slot == 0);
             ChunkOutput output = parts.Run([.. chunks])[own];
-            Assert.Equal(expected[end - 1], output.Logits.ToArray());
+            Assert.Equal(expected[(end - rows)..end].SelectMany(row => row), output.Logits.ToArray());
             sums = output.PooledSums.ToArray();
             start = end;
         }

@@ -119,7 +119,7 @@ public sealed class CudaRunnerTests
         uint[] Scores(int size) => [.. Enumerable.Range(0, (Length + size - 1) / size).SelectMany(chunk =>
         {
             (int start, int end) = (chunk * size, Math.Min(Length, (chunk + 1) * size));
-            ChunkOutput output = runner.Run(Chunk(size % 2, start, tokens[start..end]) with { Targets = tokens.AsMemory((start + 1)..(end + 1)) })[0];
+            ChunkOutput output = runner.Run(Chunk(size % 2, start, tokens[start..end]).Scoring(tokens.AsMemory((start + 1)..(end + 1))))[0];
             return output.LogProbabilities.ToArray().Select(BitConverter.SingleToUInt32Bits);
         })];
     }
@@ -148,6 +148,30 @@ public sealed class CudaRunnerTests
         Assert.Equal(alone[5].Prefilled, Bits(runner.Run(Chunk(5, 0, prompts[5][..^1]))[0])); // what is padding has touched no slot
     }
 
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void Execute_GuessesBehindTheLastToken_GiveEachRowTheBitsOfOneByOne(ScalarType dtype)
+    {
+        // By a graph where all rows' logits are wanted, beside a prompt kernel by kernel.
+        SkipWithoutShim();
+        using var device = new HostDevice();
+        using CudaModelRunner runner = Load(device, Path.Combine(GoldenSet.Bundled, "models", "base-513"), dtype, 4);
+        int[] tokens = Tokens(5, 30, 513);
+        uint[][] expected = [.. tokens.Select((token, position) => Bits(runner.Run(Chunk(0, position, token))[0]))];
+        int captures = device.Captures;
+        runner.Run(Chunk(1, 0, tokens[..20]), Chunk(2, 0, tokens[..3]));
+        IReadOnlyList<ChunkOutput> outputs = runner.Run(Chunk(1, 20, tokens[20..29]) with { LogitRows = 9 }, Chunk(2, 3, tokens[3..5]) with { LogitRows = 2 });
+        Assert.Equal(expected[20..29].SelectMany(row => row), Bits(outputs[0]));
+        Assert.Equal(expected[3..5].SelectMany(row => row), Bits(outputs[1]));
+        Assert.Equal(captures + 1, device.Captures);
+        outputs = runner.Run(Chunk(3, 0, tokens[..20]), Chunk(2, 5, tokens[5..12]) with { LogitRows = 7 }, Chunk(1, 26, tokens[26..30]) with { LogitRows = 2 });
+        Assert.Equal(expected[19], Bits(outputs[0]));
+        Assert.Equal(expected[5..12].SelectMany(row => row), Bits(outputs[1]));
+        Assert.Equal(expected[28..].SelectMany(row => row), Bits(outputs[2]));
+        Assert.Equal(captures + 1, device.Captures);
+    }
+
     [Fact]
     public void Execute_BuffersThatMovedBetweenGraphs_AreRecordedAgain()
     {
@@ -171,8 +195,9 @@ public sealed class CudaRunnerTests
         SkipWithoutShim();
         using var device = new HostDevice();
         using CudaModelRunner runner = Load(device, Path.Combine(GoldenSet.Bundled, "models", "sharded-65"), dtype, 2);
-        ChunkOutput output = runner.Run(Chunk(1, 0, Tokens(1, 3, 65)) with { PooledLayers = [0, 5], Targets = new[] { 1, 2, 3 } })[0];
-        Assert.All(output.Logits.ToArray(), logit => Assert.True(float.IsFinite(logit)));
+        SequenceChunk asked = Chunk(1, 0, Tokens(1, 3, 65));
+        Assert.All(runner.Run(asked with { LogitRows = 2 })[0].Logits.ToArray(), logit => Assert.True(float.IsFinite(logit)));
+        ChunkOutput output = runner.Run(asked.Scoring(new[] { 1, 2, 3 }) with { PooledLayers = [0, 5] })[0];
         Assert.All(output.LogProbabilities.ToArray(), one => Assert.True(float.IsFinite(one)));
         Assert.All(output.PooledSums.ToArray(), sum => Assert.True(double.IsFinite(sum)));
     }

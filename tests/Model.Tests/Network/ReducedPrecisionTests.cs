@@ -24,7 +24,7 @@ public sealed class ReducedPrecisionTests
         SequenceChunk[] chunks =
         [
             Chunk(0, 0, tokens[..9]),
-            Chunk(0, 9, tokens[9..^1]) with { Targets = targets.AsMemory(9..^1), PooledLayers = [0, wide.Shape.LayerCount] },
+            Chunk(0, 9, tokens[9..^1]).Scoring(targets.AsMemory(9..^1)) with { PooledLayers = [0, wide.Shape.LayerCount] },
             Chunk(0, tokens.Length - 1, tokens[^1]),
         ];
         foreach (SequenceChunk chunk in chunks)

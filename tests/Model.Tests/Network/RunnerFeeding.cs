@@ -7,6 +7,9 @@ static class RunnerFeeding
 {
     public static SequenceChunk Chunk(int slot, int start, params int[] tokens) => new() { Slot = slot, Start = start, Tokens = tokens, LogitRows = 1 };
 
+    /// <summary>The same chunk, whose last tokens are scored instead.</summary>
+    public static SequenceChunk Scoring(this SequenceChunk chunk, ReadOnlyMemory<int> targets) => chunk with { LogitRows = targets.Length, Targets = targets };
+
     /// <summary>Runs one step without copies.</summary>
     public static IReadOnlyList<ChunkOutput> Run(this IModelRunner runner, params SequenceChunk[] chunks) => runner.Execute(new StepPlan([], chunks));
 

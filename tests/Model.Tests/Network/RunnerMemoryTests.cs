@@ -43,7 +43,7 @@ public sealed class RunnerMemoryTests
             runner.Execute(new StepPlan(
                 [new PrefixCopy(0, 3, 32)],
                 [
-                    Chunk(0, 64 * (step % 8), tokens) with { Targets = tokens.Select(token => token % 512).ToArray() },
+                    Chunk(0, 64 * (step % 8), tokens).Scoring(tokens.Select(token => token % 512).ToArray()),
                     Chunk(1, step % 1024, tokens[0]),
                     Chunk(3, 32, tokens[..8]) with { PooledLayers = [0, 3] },
                 ]));

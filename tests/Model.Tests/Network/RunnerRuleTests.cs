@@ -19,7 +19,9 @@ public sealed class RunnerRuleTests
         AssertRefused(runner, "at the latest at n_positions = 16; given: 17", Chunk(0, 15, 1, 1));
         AssertRefused(runner, "n_positions = 16; given: 2147483648", Chunk(0, int.MaxValue, 1));
         AssertRefused(runner, "vocabulary size − 1 = 16; given: 17", Chunk(0, 0, 17));
-        AssertRefused(runner, "as many as the chunk's tokens = 1; given: 2", Chunk(0, 0, 1) with { Targets = Tokens(0, 2, 17) });
+        AssertRefused(runner, "as many as the chunk's logit rows = 1; given: 2", Chunk(0, 0, 1) with { Targets = Tokens(0, 2, 17) });
+        AssertRefused(runner, "logit rows must be 0 to the chunk's tokens = 1; given: 2", Chunk(0, 0, 1) with { LogitRows = 2 });
+        AssertRefused(runner, "logit rows must be 0 to the chunk's tokens = 1; given: -1", Chunk(0, 0, 1) with { LogitRows = -1 });
         AssertRefused(runner, "number of logits − 1 = 15; given: 16", Chunk(0, 0, 1) with { Targets = Tokens(0, 1, 17) });
         AssertRefused(runner, "ascend within 0 to n_layer = 2; given: 3", Chunk(0, 0, 1) with { PooledLayers = [1, 3] });
         AssertRefused(runner, "pooled layers' numbers", Chunk(0, 0, 1) with { PooledLayers = [1], PooledBefore = new double[3] });

@@ -79,7 +79,7 @@ public sealed class RunnerTests
         [
             Chunk(0, 7, tokens[0][7]),
             Chunk(3, 0, tokens[3][..50]) with { LogitRows = 0 },
-            Chunk(2, 30, tokens[2][30..60]) with { LogitRows = 30, Targets = tokens[2].AsMemory(1..31), PooledLayers = [0, 3] },
+            Chunk(2, 30, tokens[2][30..60]).Scoring(tokens[2].AsMemory(1..31)) with { PooledLayers = [0, 3] },
             Chunk(1, 0, tokens[1][0]) with { PooledLayers = [2] },
         ];
         together.Run(first);
@@ -150,8 +150,8 @@ public sealed class RunnerTests
                 float[] logits = DenseLogits(dense, tokens);
                 float[] expected = [.. targets.Select((target, position) => LogProbability(logits.AsSpan(position * dense.LogitCount, dense.LogitCount), target))];
                 int half = tokens.Length / 2;
-                float[] first = runner.Run(Chunk(0, 0, tokens[..half]) with { LogitRows = half, Targets = targets.AsMemory(..half) })[0].LogProbabilities.ToArray();
-                ChunkOutput second = runner.Run(Chunk(0, half, tokens[half..]) with { LogitRows = tokens.Length - half, Targets = targets.AsMemory(half..) })[0];
+                float[] first = runner.Run(Chunk(0, 0, tokens[..half]).Scoring(targets.AsMemory(..half)))[0].LogProbabilities.ToArray();
+                ChunkOutput second = runner.Run(Chunk(0, half, tokens[half..]).Scoring(targets.AsMemory(half..)))[0];
                 AssertClose(expected, [.. first, .. second.LogProbabilities.Span], $"{model} log-probabilities");
                 Assert.True(second.Logits.IsEmpty);
             }
