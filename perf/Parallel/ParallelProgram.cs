@@ -48,7 +48,7 @@ internal static class ParallelProgram
     {
         Console.WriteLine($"Model: {settings.Model ?? $"{settings.Preset} (random)"} in {settings.DType}, {Environment.ProcessorCount} processors");
         using IModelRunner runner = loading.CreateRunner(1);
-        int width = (int)Math.Ceiling(Math.Sqrt(runner.Shape.PositionCount));
+        int width = ContextDrafter.WidthOf(runner.Shape.PositionCount);
         var (acceptance, noise) = (new List<AcceptanceResult>(), new List<NoiseResult>());
         if (settings.Model is not null)
         {

@@ -44,6 +44,18 @@ public sealed record ReplicaStatus
     [Id(9)]
     public double TokensPerSecond { get; init; }
 
+    /// <summary>What guesses its sequences' tokens; empty if nothing does.</summary>
+    [Id(17)]
+    public string Drafter { get; init; } = "";
+
+    /// <summary>Tokens guessed since it was loaded.</summary>
+    [Id(18)]
+    public long DraftedTokens { get; init; }
+
+    /// <summary>Of those, the ones that were right.</summary>
+    [Id(19)]
+    public long AcceptedTokens { get; init; }
+
     /// <summary>Why it cannot take work; empty if it can.</summary>
     [Id(10)]
     public string Message { get; init; } = "";

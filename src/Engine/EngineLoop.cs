@@ -15,8 +15,9 @@ namespace IgptCluster.Engine;
 /// <param name="createRunner">Loads the model; called once, on the engine's thread, which also disposes the runner.</param>
 /// <param name="time">Clock for timings.</param>
 /// <param name="logger">Log.</param>
-/// <param name="createDrafter">Makes what guesses tokens for steps to verify; called once, on the engine's thread, behind <paramref name="createRunner"/>. Null: one token a step.</param>
-public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner> createRunner, TimeProvider time, ILogger logger, Func<IDrafter>? createDrafter = null) : IAsyncDisposable
+/// <param name="createDrafter">Makes what guesses tokens for steps to verify; called once, on the engine's thread, behind <paramref name="createRunner"/>, whose rows must have the same bits in any step. Null, or one
+/// that gives null: one token a step.</param>
+public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner> createRunner, TimeProvider time, ILogger logger, Func<IDrafter?>? createDrafter = null) : IAsyncDisposable
 {
     readonly AdmissionControl _admission = new(options);
     readonly TaskCompletionSource<ModelShape> _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -141,9 +142,10 @@ public sealed partial class EngineLoop(EngineOptions options, Func<IModelRunner>
         try
         {
             using IModelRunner runner = createRunner();
-            var scheduler = new Scheduler(options, runner.Shape, runner.SlotCount, createDrafter?.Invoke());
+            IDrafter? drafter = createDrafter?.Invoke();
+            var scheduler = new Scheduler(options, runner.Shape, runner.SlotCount, drafter);
             _admission.Open(runner.Shape, runner.SlotCount);
-            _status = new EngineStatus { SlotsTotal = runner.SlotCount };
+            _status = new EngineStatus { SlotsTotal = runner.SlotCount, Drafter = drafter?.Name ?? "" };
             _shape = runner.Shape;
             LogStarted(runner.SlotCount, options.MaxBatchTokens);
             _started.TrySetResult(runner.Shape);

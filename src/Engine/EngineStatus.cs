@@ -24,6 +24,9 @@ public sealed record EngineStatus
     /// <summary>Tokens whose keys and values were copied from another slot instead.</summary>
     public long SharedTokens { get; init; }
 
+    /// <summary>What guesses tokens, by its name; empty if nothing does.</summary>
+    public string Drafter { get; init; } = "";
+
     /// <summary>Tokens that were guessed before they were drawn.</summary>
     public long DraftedTokens { get; init; }
 

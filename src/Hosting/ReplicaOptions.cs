@@ -27,6 +27,16 @@ public sealed class ReplicaOptions : IValidatableObject
     public string Runner { get; set; } = "auto";
 
     /// <summary>
+    /// What guesses the next tokens of generations, so that a step can verify several at once: <c>auto</c>, the colours of neighbouring pixels, where the runner gives a row the same bits in
+    /// any step; or <c>none</c>. Tokens are the same either way. Default auto.
+    /// </summary>
+    [OneOf("auto", NoDrafter)]
+    public string Drafter { get; set; } = "auto";
+
+    /// <summary>The value of <see cref="Drafter"/> that lets every step make one token a sequence.</summary>
+    public const string NoDrafter = "none";
+
+    /// <summary>
     /// Data type of the weights of models that name none of their own: <c>float32</c>, <c>bfloat16</c>, or <c>int8</c> (a scale for each output, and for each token going in; processors only).
     /// Default float32.
     /// </summary>

@@ -44,6 +44,7 @@ internal static partial class SiloCommand
     [
         SettingOption.Of("--device", "Igpt:Device", "cpu, cuda or auto."),
         SettingOption.Of("--runner", "Igpt:Runner", "auto: own kernels where they are made for the model; libtorch: the reference, everywhere."),
+        SettingOption.Of("--drafter", "Igpt:Drafter", "auto: steps verify guessed tokens where that is faster; none: one token a step. Tokens are the same."),
         SettingOption.Of("--dtype", "Igpt:DType", "Weights: float32, bfloat16 or int8."),
         SettingOption.Of("--kv-dtype", "Igpt:KvDType", "KV cache: float32, bfloat16 or int8. Default: as the weights, bfloat16 with int8."),
         SettingOption.Of("--threads", "Igpt:Threads", "Threads that compute on processors. Default: one for each core."),

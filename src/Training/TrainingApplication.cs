@@ -20,7 +20,7 @@ internal static class TrainingApplication
     {
         var root = new RootCommand("Makes and trains ImageGPT checkpoints.")
         {
-            InitCommand.Create(), ShapesCommand.Create(), PaletteCommand.Create(), new PretrainCommand(), new ProbeCommand(), new FinetuneCommand(), new EvalCommand(), new ExportCommand(),
+            InitCommand.Create(), ShapesCommand.Create(), PaletteCommand.Create(), new PretrainCommand(), new ProbeCommand(), new FinetuneCommand(), new EvalCommand(), new DraftCommand(), new ExportCommand(),
         };
         return new CommandProgram("igpt-train", root) { Grace = Interruption, Explain = (failure, _) => Explain(failure) }.RunAsync(args);
     }

@@ -77,6 +77,26 @@ public sealed class ContextDrafterTests
     }
 
     [Fact]
+    public void Write_NeighboursOfAnyColours_GiveKeysOfTheirOwn()
+    {
+        var seen = new Dictionary<ulong, string>();
+        ulong[] keys = new ulong[PixelContext.Orders];
+        for (int left = 0; left < 20; left++)
+        {
+            for (int up = 0; up < 20; up++)
+            {
+                PixelContext.Write([up, up, 7, left], 3, keys);
+                string[] contexts = [$"7 of {left} {up}", $"4 of {left} {up}", $"2 of {left} {up}", $"1 of {up}"];
+                for (int order = 0; order < keys.Length; order++)
+                {
+                    Assert.NotEqual(0UL, keys[order]);
+                    Assert.Equal(contexts[order], seen.TryGetValue(keys[order], out string? before) ? before : seen[keys[order]] = contexts[order]);
+                }
+            }
+        }
+    }
+
+    [Fact]
     public void Add_MoreColoursThanAnEntryHolds_KeepsTheFrequent()
     {
         ContextEntry entry = default;

@@ -8,6 +8,8 @@ namespace IgptCluster.Engine.Tests;
 /// <summary>Guesses what <see cref="FakeModelRunner"/>'s logits will give, as often as it is told to, and else any colour.</summary>
 internal sealed class OracleDrafter(double share, int seed = 1) : IDrafter
 {
+    public string Name => "oracle";
+
     public ISequenceDrafter Begin(SamplingParameters sampling) => new Sequence(share, sampling, new Random(seed));
 
     sealed class Sequence(double share, SamplingParameters sampling, Random random) : ISequenceDrafter

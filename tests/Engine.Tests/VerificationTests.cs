@@ -174,6 +174,8 @@ public sealed class VerificationTests
 
     sealed class OneColourDrafter : IDrafter, ISequenceDrafter
     {
+        public string Name => "one colour";
+
         public ISequenceDrafter Begin(SamplingParameters sampling) => this;
 
         public int Guess(ReadOnlySpan<int> raster, out double confidence)

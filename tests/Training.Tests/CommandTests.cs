@@ -30,6 +30,11 @@ public sealed class CommandTests
         await RunAsync("eval", "--model", folder["model"], "--head", folder["probe/heads/probe.json"], "--data", folder["shapes/test"], "--out", folder["head"]);
         await RunAsync("eval", "--model", folder["classifier"], "--data", folder["shapes/test"], "--out", folder["classes"]);
 
+        await RunAsync("draft", "--model", folder["model"], "--samples", "3");
+        int drawn = DraftFile.Read(folder["model"], 16)!.ContextCount;
+        await RunAsync("draft", "--model", folder["model"], "--data", folder["shapes/train"], "--samples", "4");
+        Assert.True(drawn > 0 && DraftFile.Read(folder["model"], 16)!.ContextCount > 0);
+        Assert.Equal(1, await TrainingApplication.RunAsync(["draft", "--model", folder["classifier"]]));
         await RunAsync("export", "--model", folder["model"], "--head", folder["probe/heads/probe.json"], "--out", folder["export"]);
 
         foreach (string picture in new[] { "shapes/overview.png", "palette/palette.png", "palette/quantised.png", "model/loss.png", "model/samples/0000003.png", "probe/probe.png", "loss/completions.png", "head/confusion.png", "classes/confusion.png" })

@@ -83,7 +83,7 @@ internal static class ClusterCommands
         }
 
         context.Write(silos);
-        Table replicas = new Table().AddColumns("replica", "state", "silo", "device", "dtype", "slots", "running", "waiting", "tokens/s");
+        Table replicas = new Table().AddColumns("replica", "state", "silo", "device", "dtype", "slots", "running", "waiting", "tokens/s", "guessed");
         foreach (Replica replica in cluster.Replicas)
         {
             replicas.AddRow(
@@ -95,7 +95,8 @@ internal static class ClusterCommands
                 $"{replica.SlotsUsed} of {replica.SlotsTotal}",
                 $"{replica.Running}",
                 $"{replica.Waiting}",
-                replica.TokensPerSecond.ToString("0", CultureInfo.InvariantCulture));
+                replica.TokensPerSecond.ToString("0", CultureInfo.InvariantCulture),
+                replica.DraftedTokens == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{100.0 * replica.AcceptedTokens / replica.DraftedTokens:0} % right"));
         }
 
         context.Write(replicas);

@@ -10,6 +10,13 @@ namespace IgptCluster.Engine.Drafting;
 /// <param name="table">What followed in pictures of the model; null where that was not counted.</param>
 public sealed class ContextDrafter(int width, ContextTable? table = null) : IDrafter
 {
+    /// <summary>Pixels of a row of a model's square pictures.</summary>
+    /// <param name="positions">The model's positions, n_positions.</param>
+    public static int WidthOf(int positions) => (int)Math.Ceiling(Math.Sqrt(positions));
+
+    /// <inheritdoc/>
+    public string Name => table is null ? "neighbours" : "neighbours and table";
+
     /// <inheritdoc/>
     public ISequenceDrafter Begin(SamplingParameters sampling) => new ContextSequence(width, table, sampling);
 }

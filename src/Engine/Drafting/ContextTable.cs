@@ -56,6 +56,10 @@ public sealed class ContextTable
     /// <param name="key">Its key, not 0.</param>
     public ContextEntry Find(ulong key) => _entries[PlaceOf(key)];
 
+    /// <summary>The contexts that were seen more than once: of those that were not, the same picture tells as much. The most frequent ones where there are too many.</summary>
+    /// <param name="most">Contexts at most.</param>
+    public ContextTable Prune(int most) => new([.. Entries.Where(pair => pair.Value.Total > 1).OrderByDescending(pair => pair.Value.Total).ThenBy(pair => pair.Key).Take(most)]);
+
     // Where a key is, or would be.
     int PlaceOf(ulong key)
     {

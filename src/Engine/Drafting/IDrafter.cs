@@ -8,6 +8,9 @@ namespace IgptCluster.Engine.Drafting;
 /// </summary>
 public interface IDrafter
 {
+    /// <summary>Its name, for people.</summary>
+    string Name { get; }
+
     /// <summary>Begins to guess one sequence.</summary>
     /// <param name="sampling">How its tokens are drawn: guesses use the same random numbers.</param>
     ISequenceDrafter Begin(SamplingParameters sampling);

@@ -61,5 +61,8 @@ internal static class ModelMessages
         State = replica.State.ToString().ToLowerInvariant(),
         Message = replica.Message,
         Loaded = replica.Loaded,
+        Drafter = replica.Drafter,
+        DraftedTokens = (ulong)replica.DraftedTokens,
+        AcceptedTokens = (ulong)replica.AcceptedTokens,
     };
 }

@@ -105,6 +105,9 @@ internal sealed partial class ReplicaGrain(IReplicaHost host, ILocalSiloDetails 
             Running = load.Running,
             Waiting = load.Waiting,
             TokensPerSecond = load.TokensPerSecond,
+            Drafter = load.Drafter,
+            DraftedTokens = load.DraftedTokens,
+            AcceptedTokens = load.AcceptedTokens,
             Revision = _revision,
             Capacity = engine.Loop.Capacity,
         });

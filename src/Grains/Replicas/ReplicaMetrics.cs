@@ -31,6 +31,8 @@ public sealed class ReplicaMetrics : IDisposable
         Counter("igpt.replica.steps", "{step}", "Steps executed.", status => status.Steps);
         Counter("igpt.replica.tokens.computed", "{token}", "Tokens computed, prefilled and decoded.", status => status.ComputedTokens);
         Counter("igpt.replica.tokens.shared", "{token}", "Tokens whose keys and values were copied from another slot instead.", status => status.SharedTokens);
+        Counter("igpt.replica.tokens.drafted", "{token}", "Tokens guessed before they were drawn.", status => status.DraftedTokens);
+        Counter("igpt.replica.tokens.accepted", "{token}", "Of those, the ones that were right: each saved a step.", status => status.AcceptedTokens);
     }
 
     /// <inheritdoc/>

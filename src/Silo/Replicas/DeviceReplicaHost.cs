@@ -1,5 +1,6 @@
 using IgptCluster.Contracts;
 using IgptCluster.Engine;
+using IgptCluster.Engine.Drafting;
 using IgptCluster.Engine.Requests;
 using IgptCluster.Engine.Runner;
 using IgptCluster.Grains.Placement;
@@ -49,6 +50,7 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         string device = budget.Device;
         var loaded = new TaskCompletionSource<LoadedModel>(TaskCreationOptions.RunContinuationsAsynchronously);
         var progress = new LoadProgress();
+        IDrafter? drafter = null;
         var loop = new EngineLoop(
             new EngineOptions
             {
@@ -59,9 +61,14 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
                 StepTimeout = options.StepTimeout,
                 SharesPrefixesAcrossClients = options.SharesPrefixesAcrossClients,
             },
-            () => Load(served, deployment.Version, budget, loaded, progress),
+            () =>
+            {
+                (IModelRunner runner, drafter) = Load(served, deployment.Version, budget, loaded, progress);
+                return runner;
+            },
             time,
-            loggers.CreateLogger<EngineLoop>());
+            loggers.CreateLogger<EngineLoop>(),
+            () => drafter);
         return new ReplicaEngine(loop, device, options.TypesOf(served).DType, StartAsync(loop, loaded.Task, device), progress, budget.Leave);
     }
 
@@ -126,7 +133,7 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
     }
 
     /// <summary>On the engine's thread: reads the weights and allocates the KV slots.</summary>
-    IModelRunner Load(ServedCheckpoint served, string version, DeviceBudget budget, TaskCompletionSource<LoadedModel> loaded, LoadProgress progress)
+    (IModelRunner Runner, IDrafter? Drafter) Load(ServedCheckpoint served, string version, DeviceBudget budget, TaskCompletionSource<LoadedModel> loaded, LoadProgress progress)
     {
         long started = time.GetTimestamp();
         using Checkpoint checkpoint = CheckpointLoader.Open(served.Path);
@@ -134,6 +141,7 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
         EngineMemory wanted = MemoryOf(checkpoint, choice, budget.Device);
         using MemoryPromise promise = budget.Promise(wanted, choice.CanShrink);
         LogChosen(served.ServedName, budget.Device, choice.Name, choice.Reason);
+        IDrafter? drafter = Drafter(checkpoint, choice);
         IModelRunner runner = choice.Create(checkpoint, promise.Memory.Slots, (options.Threads, options.PinThreads), progress);
         try
         {
@@ -152,8 +160,14 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
             LogShrunk(served.ServedName, budget.Device, runner.SlotCount, wanted.Slots);
         }
 
-        return runner;
+        return (runner, drafter);
     }
+
+    /// <summary>What guesses a model's tokens; nothing where it makes none, and where a token's bits could depend on what else its step computes.</summary>
+    ContextDrafter? Drafter(Checkpoint checkpoint, RunnerChoice choice) =>
+        options.Drafter == ReplicaOptions.NoDrafter || !choice.IsRowInvariant || checkpoint.Architecture != ImageGptArchitecture.CausalImageModeling
+            ? null
+            : new ContextDrafter(ContextDrafter.WidthOf(checkpoint.Config.PositionCount), DraftFile.Read(checkpoint.Folder, checkpoint.Config.VocabSize - 1));
 
     static LoadedModel Describe(Checkpoint checkpoint, ServedCheckpoint served, string version)
     {

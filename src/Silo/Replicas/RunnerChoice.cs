@@ -48,6 +48,9 @@ internal sealed class RunnerChoice
     /// <summary>Whether it takes fewer slots than wanted where the device's memory holds no more.</summary>
     internal bool CanShrink => _kind == Kind.Cuda;
 
+    /// <summary>Whether a token's logits have the same bits whatever else its step computes: what verifying guesses rests on.</summary>
+    internal bool IsRowInvariant => _kind != Kind.LibTorch;
+
     /// <summary>Memory of one KV slot in bytes.</summary>
     internal long SlotBytes => _kind switch
     {

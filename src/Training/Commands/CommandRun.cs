@@ -15,6 +15,12 @@ internal static class CommandRun
     /// <param name="command">The command.</param>
     /// <param name="work">Does it; returns the exit code.</param>
     internal static void Does(this Command command, Func<ParseResult, CancellationToken, int> work) =>
+        command.DoesAsync((parsed, cancellationToken) => Task.FromResult(work(parsed, cancellationToken)));
+
+    /// <summary>The same of work that waits.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="work">Does it; returns the exit code.</param>
+    internal static void DoesAsync(this Command command, Func<ParseResult, CancellationToken, Task<int>> work) =>
         command.SetAction((parsed, cancellationToken) => Task.Run(() => work(parsed, cancellationToken), CancellationToken.None));
 
     /// <summary>Refuses to write into a folder that holds something.</summary>
