@@ -119,6 +119,48 @@ public sealed class DeploymentTests
     }
 
     [Fact]
+    public async Task LoadAsync_WhileTheVersionBeforeBecomesComplete_IsNotUndone()
+    {
+        var slow = new TaskCompletionSource();
+        var storage = new FakeClusterStorage();
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { ClusterStorage = storage, LoadingFrom = source => source == "/b" ? slow.Task : Task.CompletedTask });
+        await cluster.ReadyAsync("toy", 1);
+        IModelGrain model = cluster.Grains.GetGrain<IModelGrain>("toy");
+        await model.LoadAsync(new ModelDeployment { Source = "/b" });
+        using var goesOn = new ManualResetEventSlim();
+        var writes = new TaskCompletionSource();
+        storage.BeforeWrite = () =>
+        {
+            writes.TrySetResult();
+            goesOn.Wait(Cancelled);
+        };
+        Task load = model.LoadAsync(new ModelDeployment { Source = "/c" });
+        await writes.Task.WaitAsync(Cancelled);
+        slow.SetResult();
+        await TestCluster.UntilAsync("the version before is complete", async () => (await model.GetReplicasAsync()).Any(replica => replica is { State: ReplicaState.Ready, ModelVersion: "/b" }));
+        storage.BeforeWrite = () => { };
+        goesOn.Set();
+        await load;
+        await TestCluster.UntilAsync("the version that was loaded last has taken over", async () => (await model.GetReplicasAsync()) is [{ State: ReplicaState.Ready, ModelVersion: "/c" }]);
+        await TestCluster.UntilAsync("it holds", async () => (await PlanAsync(cluster)).Models["toy"] is { Source: "/c", IsOnTrial: false });
+    }
+
+    [Fact]
+    public async Task SetModelAsync_ManyNamesThatCannotBeLoaded_KeepsTheLatestFailures()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel());
+        await cluster.ReadyAsync("toy", 1);
+        IPlanGrain plan = cluster.Grains.GetGrain<IPlanGrain>(IPlanGrain.Key);
+        for (int name = 0; name < 40; name++)
+        {
+            await plan.SetModelAsync($"name-{name}", null, new LoadFailure("/none", "no such folder"));
+        }
+
+        await plan.SetModelAsync("name-20", null, new LoadFailure("/none", "again"));
+        Assert.Equal([.. Enumerable.Range(8, 32).Select(name => $"name-{name}").Order()], (await plan.GetAsync()).Failures!.Keys.Order());
+    }
+
+    [Fact]
     public async Task LoadAsync_SourceThatASiloCannotLoad_IsRefusedAndChangesNothing()
     {
         var refusal = new IgptException(IgptErrorCode.InvalidArgument, "source: no such folder") { Field = "source" };

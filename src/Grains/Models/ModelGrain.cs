@@ -22,6 +22,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
     ReplicaFleet _fleet = null!;
     ModelDescription? _checkpoint;
     Task _looking = Task.CompletedTask;
+    Task _changing = Task.CompletedTask;
 
     string Name => this.GetPrimaryKeyString();
 
@@ -90,12 +91,15 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
         }
 
         await RequireRoomAsync(deployment, running: 0);
-        ModelDeployment? before = cluster.Plan.Models.GetValueOrDefault(Name);
-        await SetAsync(deployment with
+        await ChangeAsync(() =>
         {
-            Revision = Math.Max((before?.Revision ?? 0) + 1, time.GetUtcNow().ToUnixTimeMilliseconds()),
-            IsOnTrial = true,
-            Before = before is { IsOnTrial: true } ? before.Before : before,
+            ModelDeployment? before = cluster.Plan.Models.GetValueOrDefault(Name);
+            return new Change(deployment with
+            {
+                Revision = Math.Max((before?.Revision ?? 0) + 1, time.GetUtcNow().ToUnixTimeMilliseconds()),
+                IsOnTrial = true,
+                Before = before is { IsOnTrial: true } ? before.Before : before,
+            });
         });
         LogLoading(Name, deployment.Source, deployment.Replicas);
     }
@@ -105,8 +109,8 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
         RequireServed();
 
         // What the silos' settings serve stays known as not wanted; what was loaded is forgotten.
-        bool isOwn = cluster.Silos.Values.Any(silo => silo.Serves(Name));
-        await SetAsync(isOwn ? cluster.Deployment(Name) with { IsServed = false, IsOnTrial = false, Before = null } : null);
+        await ChangeAsync(() => new Change(
+            cluster.Silos.Values.Any(silo => silo.Serves(Name)) ? cluster.Deployment(Name) with { IsServed = false, IsOnTrial = false, Before = null } : null));
         LogUnloaded(Name);
     }
 
@@ -115,13 +119,28 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
         RequireServed();
         ModelDeployment scaled = cluster.Deployment(Name) with { Replicas = replicas };
         await RequireRoomAsync(scaled, _fleet.Current(scaled.Revision).Length);
-        await SetAsync(scaled);
+        await ChangeAsync(() => new Change(cluster.Deployment(Name) with { Replicas = replicas }));
         LogScaled(Name, replicas);
     }
 
-    async Task SetAsync(ModelDeployment? deployment, LoadFailure? failure = null)
+    /// <summary>One change of the plan at a time, each made of what the one before has left: a call and what the clock brings about would undo each other's.</summary>
+    /// <param name="decide">What is to be changed; null: nothing.</param>
+    async Task ChangeAsync(Func<Change?> decide)
     {
-        cluster.Learn(await GrainFactory.GetGrain<IPlanGrain>(IPlanGrain.Key).SetModelAsync(Name, deployment, failure));
+        while (!_changing.IsCompleted)
+        {
+            await _changing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        }
+
+        if (decide() is { } change)
+        {
+            await (_changing = SetAsync(change));
+        }
+    }
+
+    async Task SetAsync(Change change)
+    {
+        cluster.Learn(await GrainFactory.GetGrain<IPlanGrain>(IPlanGrain.Key).SetModelAsync(Name, change.Deployment, change.Failure));
         await LookAsync(CancellationToken.None);
     }
 
@@ -167,28 +186,26 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
     }
 
     /// <summary>What was loaded has shown that it can be served, or what was served before holds again.</summary>
-    async Task JudgeAsync()
+    Change? Judge()
     {
         if (cluster.Deployment(Name) is not { IsOnTrial: true } trial)
         {
-            return;
+            return null;
         }
 
         if (_fleet.Faulted(trial.Revision) is { } faulted)
         {
             LogFailed(Name, trial.Source, faulted.Silo, faulted.Message);
-            await SetAsync(trial.Before, new LoadFailure(trial.Source, $"replica {faulted.Id} on silo {faulted.Silo}: {faulted.Message}"));
+            return new Change(trial.Before, new LoadFailure(trial.Source, $"replica {faulted.Id} on silo {faulted.Silo}: {faulted.Message}"));
         }
-        else if (_fleet.IsComplete(trial.Revision))
-        {
-            await SetAsync(trial with { IsOnTrial = false, Before = null });
-        }
+
+        return _fleet.IsComplete(trial.Revision) ? new Change(trial with { IsOnTrial = false, Before = null }) : null;
     }
 
     async Task LookAndJudgeAsync(CancellationToken cancellationToken)
     {
         await LookAsync(cancellationToken);
-        await JudgeAsync();
+        await ChangeAsync(Judge);
     }
 
     /// <summary>One look at a time: two would start the same replica.</summary>
@@ -270,4 +287,9 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
 
     [LoggerMessage(1109, LogLevel.Information, "Model {Model} is to have {Replicas} replicas (0: one for each device)")]
     partial void LogScaled(string model, int replicas);
+
+    /// <summary>A change of how the model is to be served.</summary>
+    /// <param name="Deployment">How; null: as the silos' settings say.</param>
+    /// <param name="Failure">Why the latest attempt to load it failed.</param>
+    sealed record Change(ModelDeployment? Deployment, LoadFailure? Failure = null);
 }

@@ -14,6 +14,7 @@ internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider se
     internal const string Storage = "cluster";
 
     const string StateName = "plan";
+    const int MostFailures = 32;
     static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(2);
     static readonly TimeSpan TellLimit = TimeSpan.FromSeconds(1);
 
@@ -48,7 +49,7 @@ internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider se
     public Task<ClusterPlan> SetModelAsync(string model, ModelDeployment? deployment, LoadFailure? failure = null) => SetAsync(_state.State! with
     {
         Models = With(_state.State.Models, model, deployment),
-        Failures = With(_state.State.Failures ?? [], model, failure),
+        Failures = new(With(_state.State.Failures ?? [], model, failure).TakeLast(MostFailures)), // every name that was tried in vain would stay
     });
 
     public Task<ClusterPlan> DrainAsync(string silo, bool force)
@@ -89,8 +90,13 @@ internal sealed partial class PlanGrain(ClusterView cluster, IServiceProvider se
     static Dictionary<string, T> With<T>(Dictionary<string, T> all, string name, T? one)
         where T : class
     {
-        Dictionary<string, T> changed = new(all);
-        _ = one is null ? changed.Remove(name) : (changed[name] = one) is not null;
+        // In their order: the latest comes last.
+        Dictionary<string, T> changed = new(all.Where(known => known.Key != name));
+        if (one is not null)
+        {
+            changed.Add(name, one);
+        }
+
         return changed;
     }
 
