@@ -20,7 +20,7 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
     static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(250);
     static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(30); // it ends itself by then if its disk fails
     static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(250);
-    static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(5); // a disk that was full may have room again
 
     readonly string _folder;
     readonly StoreLease? _lease;

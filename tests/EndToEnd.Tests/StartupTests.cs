@@ -95,64 +95,46 @@ public sealed class StartupTests
     [InlineData("c=d", ",kv-dtype=bfloat16,dtype=int8", "named")]
     public async Task Silo_ModelPathWithEqualsSignsAndCommas_IsServed(string name, string types, string served)
     {
-        string root = Directory.CreateTempSubdirectory("igpt-test=x,y-").FullName;
-        try
+        using var temporary = new TempFolder("igpt-test=x,y-");
+        string root = temporary.Path;
+        string folder = Directory.CreateDirectory(Path.Combine(root, name)).FullName;
+        foreach (string file in Directory.EnumerateFiles(Bundled))
         {
-            string folder = Directory.CreateDirectory(Path.Combine(root, name)).FullName;
-            foreach (string file in Directory.EnumerateFiles(Bundled))
-            {
-                File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
-            }
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        }
 
-            await using ServerProcess server = await ServerProcess.StartSiloAsync("--model", $"{(served == name ? "" : $"{served}=")}{folder}{types}");
-            using GrpcChannel channel = server.Connect();
-            ListModelsResponse models = await new Models.ModelsClient(channel).ListAsync(new ListModelsRequest(), cancellationToken: Cancelled);
-            Assert.Equal(served, Assert.Single(models.Models).Name);
-        }
-        finally
-        {
-            Directory.Delete(root, recursive: true);
-        }
+        await using ServerProcess server = await ServerProcess.StartSiloAsync("--model", $"{(served == name ? "" : $"{served}=")}{folder}{types}");
+        using GrpcChannel channel = server.Connect();
+        ListModelsResponse models = await new Models.ModelsClient(channel).ListAsync(new ListModelsRequest(), cancellationToken: Cancelled);
+        Assert.Equal(served, Assert.Single(models.Models).Name);
     }
 
     [Fact]
     public async Task Silo_OneOfSeveralCheckpointsBroken_SaysWhich()
     {
-        string folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
-        try
-        {
-            await File.WriteAllTextAsync(Path.Combine(folder, "config.json"), """{"n_layer": -3}""", Cancelled);
-            (int code, string output) = await ServerProcess.RunToEndAsync("Silo", ["--model", Bundled, "--model", folder]);
-            Assert.StartsWith($"igpt silo: {folder}: config.json: ", output, StringComparison.Ordinal);
-            Assert.Equal(2, code);
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        using var temporary = new TempFolder();
+        string folder = temporary.Path;
+        await File.WriteAllTextAsync(Path.Combine(folder, "config.json"), """{"n_layer": -3}""", Cancelled);
+        (int code, string output) = await ServerProcess.RunToEndAsync("Silo", ["--model", Bundled, "--model", folder]);
+        Assert.StartsWith($"igpt silo: {folder}: config.json: ", output, StringComparison.Ordinal);
+        Assert.Equal(2, code);
     }
 
     [Fact]
     public async Task Silo_NoBundledModel_AsksForOneAndExitsWithTwo()
     {
-        string copy = Directory.CreateTempSubdirectory("igpt-test-").FullName;
-        try
+        using var temporary = new TempFolder();
+        string copy = temporary.Path;
+        // The program without the models that come with it. Without libtorch's natives too, which are large; their list would be missed first.
+        foreach (FileInfo file in new DirectoryInfo(ServerProcess.FolderOf("Silo")).EnumerateFiles().Where(file => file.Length < 8 << 20 && !file.Name.EndsWith(".deps.json", StringComparison.Ordinal)))
         {
-            // The program without the models that come with it. Without libtorch's natives too, which are large; their list would be missed first.
-            foreach (FileInfo file in new DirectoryInfo(ServerProcess.FolderOf("Silo")).EnumerateFiles().Where(file => file.Length < 8 << 20 && !file.Name.EndsWith(".deps.json", StringComparison.Ordinal)))
-            {
-                file.CopyTo(Path.Combine(copy, file.Name));
-            }
+            file.CopyTo(Path.Combine(copy, file.Name));
+        }
 
-            (int code, string output) = await ServerProcess.RunToEndAsync("Silo", [], copy);
-            Assert.StartsWith("igpt silo: no bundled model ", output, StringComparison.Ordinal);
-            Assert.Contains("--model", output, StringComparison.Ordinal);
-            Assert.Equal(2, code);
-        }
-        finally
-        {
-            Directory.Delete(copy, recursive: true);
-        }
+        (int code, string output) = await ServerProcess.RunToEndAsync("Silo", [], copy);
+        Assert.StartsWith("igpt silo: no bundled model ", output, StringComparison.Ordinal);
+        Assert.Contains("--model", output, StringComparison.Ordinal);
+        Assert.Equal(2, code);
     }
 
     [Theory]
@@ -168,29 +150,23 @@ public sealed class StartupTests
     [Fact]
     public async Task Silo_JoiningWithWeightsThatCannotBeLoaded_FailsThoughAnotherIsReady()
     {
-        string folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
-        try
+        using var temporary = new TempFolder();
+        string folder = temporary.Path;
+        foreach (string file in Directory.EnumerateFiles(Bundled))
         {
-            foreach (string file in Directory.EnumerateFiles(Bundled))
-            {
-                File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
-            }
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        }
 
-            // All bits set is a NaN, which only loading finds.
-            string weights = Path.Combine(folder, "model.safetensors");
-            byte[] bytes = await File.ReadAllBytesAsync(weights, Cancelled);
-            bytes.AsSpan(^64..).Fill(0xFF);
-            await File.WriteAllBytesAsync(weights, bytes, Cancelled);
-            await using ServerProcess first = await ServerProcess.StartSiloAsync("--model", Bundled);
-            var start = await Assert.ThrowsAnyAsync<Exception>(() => ServerProcess.JoinSiloAsync(first, "--model", $"tiny-random={folder}"));
-            Assert.Contains("exited with 1", start.Message, StringComparison.Ordinal);
-            Assert.Contains("could not start", start.Message, StringComparison.Ordinal);
-            Assert.Contains("finite", start.Message, StringComparison.Ordinal);
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        // All bits set is a NaN, which only loading finds.
+        string weights = Path.Combine(folder, "model.safetensors");
+        byte[] bytes = await File.ReadAllBytesAsync(weights, Cancelled);
+        bytes.AsSpan(^64..).Fill(0xFF);
+        await File.WriteAllBytesAsync(weights, bytes, Cancelled);
+        await using ServerProcess first = await ServerProcess.StartSiloAsync("--model", Bundled);
+        var start = await Assert.ThrowsAnyAsync<Exception>(() => ServerProcess.JoinSiloAsync(first, "--model", $"tiny-random={folder}"));
+        Assert.Contains("exited with 1", start.Message, StringComparison.Ordinal);
+        Assert.Contains("could not start", start.Message, StringComparison.Ordinal);
+        Assert.Contains("finite", start.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -237,20 +213,14 @@ public sealed class StartupTests
     [InlineData(null, "there is no such file")]
     public async Task Silo_PasswordFileThatHoldsNone_SaysTheRule(string? content, string words)
     {
-        string folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+        using var temporary = new TempFolder();
+        string folder = temporary.Path;
         string file = Path.Combine(folder, "secret");
-        try
-        {
-            await (content is null ? Task.CompletedTask : File.WriteAllTextAsync(file, content, Cancelled));
-            (int code, string output) = await ServerProcess.RunToEndAsync("Silo", ["--model", Bundled, "--store", "127.0.0.1:1", "--store-password-file", file], ("Igpt__Store__Enabled", "true"));
-            Assert.StartsWith($"igpt silo: Igpt:Store:PasswordFile: {file}", output, StringComparison.Ordinal);
-            Assert.Contains(words, output, StringComparison.Ordinal);
-            Assert.Equal(2, code);
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        await (content is null ? Task.CompletedTask : File.WriteAllTextAsync(file, content, Cancelled));
+        (int code, string output) = await ServerProcess.RunToEndAsync("Silo", ["--model", Bundled, "--store", "127.0.0.1:1", "--store-password-file", file], ("Igpt__Store__Enabled", "true"));
+        Assert.StartsWith($"igpt silo: Igpt:Store:PasswordFile: {file}", output, StringComparison.Ordinal);
+        Assert.Contains(words, output, StringComparison.Ordinal);
+        Assert.Equal(2, code);
     }
 
     [Theory]
@@ -258,23 +228,17 @@ public sealed class StartupTests
     [InlineData("Gateway")]
     public async Task SiloAndGateway_BrokenSettingsFile_SayWhereInOneLine(string project)
     {
-        string folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
+        using var temporary = new TempFolder();
+        string folder = temporary.Path;
         string file = Path.Combine(folder, "appsettings.json");
-        try
-        {
-            await File.WriteAllTextAsync(file, "{\n  broken\n}", Cancelled);
-            await AssertRefusedAsync($"{file}: is not JSON: line 2, column 3: ");
-            await File.WriteAllTextAsync(file, "[1]", Cancelled);
-            await AssertRefusedAsync($"{file}: must be a JSON object; given Array");
-            File.Delete(file);
-            using Process pipe = Process.Start("mkfifo", [file]);
-            await pipe.WaitForExitAsync(Cancelled);
-            await AssertRefusedAsync($"{file}: ");
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        await File.WriteAllTextAsync(file, "{\n  broken\n}", Cancelled);
+        await AssertRefusedAsync($"{file}: is not JSON: line 2, column 3: ");
+        await File.WriteAllTextAsync(file, "[1]", Cancelled);
+        await AssertRefusedAsync($"{file}: must be a JSON object; given Array");
+        File.Delete(file);
+        using Process pipe = Process.Start("mkfifo", [file]);
+        await pipe.WaitForExitAsync(Cancelled);
+        await AssertRefusedAsync($"{file}: ");
 
         async Task AssertRefusedAsync(string words)
         {
@@ -301,89 +265,65 @@ public sealed class StartupTests
     [Fact]
     public async Task Silo_JsonLogs_AreAnObjectWithATimeInEachLine()
     {
-        string home = Directory.CreateTempSubdirectory("igpt-test-").FullName;
-        try
+        using var temporary = new TempFolder();
+        string home = temporary.Path;
+        await using ServerProcess server = await ServerProcess.StartSiloInHomeAsync(home, [("Logging__Console__FormatterName", "json")], "--model", Bundled);
+        server.Signal("TERM");
+        Assert.Equal(0, await server.EndAsync());
+        string[] logged = [.. server.Output.Split('\n').Where(line => line.Length > 0 && !line.StartsWith("Ready: ", StringComparison.Ordinal))];
+        Assert.NotEmpty(logged);
+        Assert.All(logged, line =>
         {
-            await using ServerProcess server = await ServerProcess.StartSiloInHomeAsync(home, [("Logging__Console__FormatterName", "json")], "--model", Bundled);
-            server.Signal("TERM");
-            Assert.Equal(0, await server.EndAsync());
-            string[] logged = [.. server.Output.Split('\n').Where(line => line.Length > 0 && !line.StartsWith("Ready: ", StringComparison.Ordinal))];
-            Assert.NotEmpty(logged);
-            Assert.All(logged, line =>
-            {
-                using var entry = System.Text.Json.JsonDocument.Parse(line);
-                Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry.RootElement.GetProperty("Timestamp").GetString());
-            });
-        }
-        finally
-        {
-            Directory.Delete(home, recursive: true);
-        }
+            using var entry = System.Text.Json.JsonDocument.Parse(line);
+            Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry.RootElement.GetProperty("Timestamp").GetString());
+        });
     }
 
     [Fact]
     public async Task Gateway_WithoutSilos_NamesWhatIsNotReady()
     {
-        string folder = Directory.CreateTempSubdirectory("igpt-test-").FullName;
-        try
+        using var temporary = new TempFolder();
+        string folder = temporary.Path;
+        await using ServerProcess gateway = ServerProcess.LaunchGatewayOnFolder(folder);
+        using var client = new HttpClient();
+        string? said = null;
+        await gateway.UntilAsync("it answers", async () =>
         {
-            await using ServerProcess gateway = ServerProcess.LaunchGatewayOnFolder(folder);
-            using var client = new HttpClient();
-            string? said = null;
-            await gateway.UntilAsync("it answers", async () =>
+            try
             {
-                try
-                {
-                    using HttpResponseMessage response = await client.GetAsync(new Uri(gateway.HttpAddress!, "/readyz"), Cancelled);
-                    said = await response.Content.ReadAsStringAsync(Cancelled);
-                    return response.StatusCode == System.Net.HttpStatusCode.ServiceUnavailable;
-                }
-                catch (HttpRequestException)
-                {
-                    return false; // not listening yet
-                }
-            });
-            Assert.Matches("^Unhealthy\nreplicas: .+$", said);
-            gateway.Signal("TERM");
-            Assert.Equal(0, await gateway.EndAsync());
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+                using HttpResponseMessage response = await client.GetAsync(new Uri(gateway.HttpAddress!, "/readyz"), Cancelled);
+                said = await response.Content.ReadAsStringAsync(Cancelled);
+                return response.StatusCode == System.Net.HttpStatusCode.ServiceUnavailable;
+            }
+            catch (HttpRequestException)
+            {
+                return false; // not listening yet
+            }
+        });
+        Assert.Matches("^Unhealthy\nreplicas: .+$", said);
+        gateway.Signal("TERM");
+        Assert.Equal(0, await gateway.EndAsync());
     }
 
     [Fact]
     public async Task Silo_DotnetNotInPath_StartsItsStore()
     {
-        string home = Directory.CreateTempSubdirectory("igpt-test-").FullName;
-        try
-        {
-            await using ServerProcess server = await ServerProcess.StartSiloInHomeAsync(home, [("PATH", home), ("DOTNET_ROOT", null)], "--model", Bundled);
-            server.Signal("TERM");
-            Assert.Equal(0, await server.EndAsync());
-        }
-        finally
-        {
-            Directory.Delete(home, recursive: true);
-        }
+        using var temporary = new TempFolder();
+        string home = temporary.Path;
+        await using ServerProcess server = await ServerProcess.StartSiloInHomeAsync(home, [("PATH", home), ("DOTNET_ROOT", null)], "--model", Bundled);
+        server.Signal("TERM");
+        Assert.Equal(0, await server.EndAsync());
     }
 
     [Fact]
     public async Task Silo_UserWithoutALocalShareFolder_MakesIt()
     {
-        string home = Directory.CreateTempSubdirectory("igpt-test-").FullName;
-        try
-        {
-            await using ServerProcess server = await ServerProcess.StartSiloInHomeAsync(home, "--model", Bundled);
-            Assert.True(Directory.Exists(Path.Combine(home, ".local", "share", "igpt", server.ClusterId)), server.Output);
-            server.Signal("TERM");
-            Assert.Equal(0, await server.EndAsync());
-        }
-        finally
-        {
-            Directory.Delete(home, recursive: true);
-        }
+        using var temporary = new TempFolder();
+        string home = temporary.Path;
+        await using ServerProcess server = await ServerProcess.StartSiloInHomeAsync(home, "--model", Bundled);
+        Assert.True(Directory.Exists(Path.Combine(home, ".local", "share", "igpt", server.ClusterId)), server.Output);
+        server.Signal("TERM");
+        Assert.Equal(0, await server.EndAsync());
     }
 
     static async Task TerminateAsync(ServerProcess server)

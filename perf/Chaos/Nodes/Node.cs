@@ -16,7 +16,7 @@ internal sealed class Node(string name, NodeKind kind, string program, string[] 
 
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
     static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(250); // as EmbeddedStore in Hosting
-    static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(5);
     const int Damaged = 4; // of a store: it is of no use to start it again
 
     readonly Lock _lock = new();

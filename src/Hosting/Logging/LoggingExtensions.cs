@@ -25,8 +25,9 @@ public static class LoggingExtensions
         // Each attempt of whatever is tried again.
         .AddFilter("Polly", LogLevel.Warning)
 
-        // Each call that was under way to a lost silo; who made it tells what became of it.
+        // Each call that was under way to a lost silo, and each write that failed; who made it tells what became of it.
         .AddFilter("Orleans.Runtime.CallbackData", LogLevel.Error)
+        .AddFilter("Orleans.Persistence", LogLevel.Critical)
 
         // Who asks is told; a silo that loads or leaves would say so each second.
         .AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical)
