@@ -86,6 +86,17 @@ internal sealed class ServerProcess : IAsyncDisposable
             [("HOME", home), ("XDG_DATA_HOME", null), .. environment]);
     }
 
+    /// <summary>The same, by the silo's own executable instead of <c>dotnet</c>, beside which a process would find another <c>dotnet</c>.</summary>
+    public static Task<ServerProcess> StartSiloByItsExecutableAsync(string home, (string Name, string? Value)[] environment, params string[] arguments)
+    {
+        int port = FreePorts(1)[0];
+        string cluster = Guid.NewGuid().ToString("N");
+        ProcessStartInfo start = StartOf("Silo", ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--silo-port", Text(port), "--cluster-id", cluster, .. arguments], FolderOf("Silo"));
+        start.FileName = Path.ChangeExtension(start.ArgumentList[0], null);
+        start.ArgumentList.RemoveAt(0);
+        return StartAsync(new ServerProcess(new Process { StartInfo = start }, grpc: null) { SiloPort = port, ClusterId = cluster }, [("HOME", home), ("XDG_DATA_HOME", null), .. environment]);
+    }
+
     /// <summary>A silo that joins another's cluster.</summary>
     public static Task<ServerProcess> JoinSiloAsync(ServerProcess first, params string[] arguments)
     {
@@ -265,9 +276,11 @@ internal sealed class ServerProcess : IAsyncDisposable
         };
     }
 
-    static async Task<ServerProcess> StartAsync(string project, string[] arguments, int siloPort, string cluster, Uri? grpc, params (string Name, string? Value)[] environment)
+    static Task<ServerProcess> StartAsync(string project, string[] arguments, int siloPort, string cluster, Uri? grpc, params (string Name, string? Value)[] environment) =>
+        StartAsync(new ServerProcess(new Process { StartInfo = StartOf(project, arguments, FolderOf(project)) }, grpc) { SiloPort = siloPort, ClusterId = cluster }, environment);
+
+    static async Task<ServerProcess> StartAsync(ServerProcess server, (string Name, string? Value)[] environment)
     {
-        var server = new ServerProcess(new Process { StartInfo = StartOf(project, arguments, FolderOf(project)) }, grpc) { SiloPort = siloPort, ClusterId = cluster };
         foreach ((string name, string? value) in environment)
         {
             server.Process.StartInfo.Environment[name] = value;

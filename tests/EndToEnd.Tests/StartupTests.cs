@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Grpc.Core;
 using Grpc.Net.Client;
 using IgptCluster.Protocol.V1;
@@ -309,8 +310,8 @@ public sealed class StartupTests
     public async Task Silo_DotnetNotInPath_StartsItsStore()
     {
         using var temporary = new TempFolder();
-        string home = temporary.Path;
-        await using ServerProcess server = await ServerProcess.StartSiloInHomeAsync(home, [("PATH", home), ("DOTNET_ROOT", null)], "--model", Bundled);
+        string root = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
+        await using ServerProcess server = await ServerProcess.StartSiloByItsExecutableAsync(temporary.Path, [("PATH", temporary.Path), ("DOTNET_ROOT", root)], "--model", Bundled);
         server.Signal("TERM");
         Assert.Equal(0, await server.EndAsync());
     }
