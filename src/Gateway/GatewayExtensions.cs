@@ -87,6 +87,7 @@ public static class GatewayExtensions
         app.MapGrpcService<SessionsService>();
         app.MapGrpcService<ModelsService>();
         app.MapGrpcService<ClusterService>();
+        app.MapGrpcService<InferenceService>();
         app.MapGrpcHealthChecksService();
         app.MapGrpcReflectionService();
         app.MapIgptHttp();

@@ -34,6 +34,7 @@ public sealed class HttpDocumentTests(SharedSilo silo) : IClassFixture<SharedSil
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        start.Environment["MODEL"] = SharedSilo.Generator;
         start.Environment["SESSION"] = command.Contains("$SESSION", StringComparison.Ordinal) ? await SessionAsync() : null;
         using Process curl = Process.Start(start)!;
         Task<string> error = curl.StandardError.ReadToEndAsync(Cancelled);

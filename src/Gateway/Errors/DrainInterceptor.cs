@@ -9,7 +9,7 @@ namespace IgptCluster.Gateway.Errors;
 internal sealed class DrainInterceptor(SiloDrain drain) : Interceptor
 {
     // And what takes silos out of service and back: a cluster of one gateway must be able to come back by itself.
-    static readonly HashSet<string> LooksOnly = ["Get", "List", "Describe", "Drain", "Undrain"];
+    static readonly HashSet<string> LooksOnly = ["Get", "List", "Describe", "Drain", "Undrain", "ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata"];
 
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)

@@ -1,10 +1,12 @@
 using IgptCluster.Gateway.Errors;
 using IgptCluster.Gateway.Http.Description;
 using IgptCluster.Gateway.Http.Images;
+using IgptCluster.Gateway.Http.Inference;
 using IgptCluster.Gateway.Http.OpenAi;
 using IgptCluster.Gateway.Http.Problems;
 using IgptCluster.Gateway.Http.Requests;
 using IgptCluster.Gateway.Http.Streams;
+using IgptCluster.Gateway.Inference;
 using IgptCluster.Gateway.Services;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.AspNetCore.Grpc.JsonTranscoding;
@@ -29,6 +31,7 @@ internal static class HttpExtensions
         services.Configure<Microsoft.AspNetCore.Http.Features.FormOptions>(options => options.MultipartBodyLengthLimit = limits.MaxRequestBytes);
         services.AddOpenApi("v1", options => options.AddDocumentTransformer<RpcOperations>());
         services.AddSingleton<ServiceCalls>().AddSingleton<StreamResults>().AddSingleton<OpenAiImages>();
+        services.AddSingleton<InferenceTasks>().AddSingleton<InferenceService>();
         services.AddCors(cors => cors.AddDefaultPolicy(policy => Allow(policy, limits.AllowedOrigins)));
         return services;
     }
@@ -60,6 +63,7 @@ internal static class HttpExtensions
         app.MapUploads();
         app.MapPictures();
         app.MapOpenAi();
+        app.MapInference();
         app.MapDescription();
     }
 

@@ -1,11 +1,12 @@
 using System.Security.Cryptography;
+using System.Text.RegularExpressions;
 using Microsoft.OpenApi;
 using Scalar.AspNetCore;
 
 namespace IgptCluster.Gateway.Http.Description;
 
 /// <summary>The description of all routes: <c>/openapi/v1.json</c>, and a page that shows it, <c>/reference</c>.</summary>
-internal static class DescriptionExtensions
+internal static partial class DescriptionExtensions
 {
     // Nothing of the page is fetched from elsewhere, whatever its script would like.
     const string Policy = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -32,10 +33,15 @@ internal static class DescriptionExtensions
     /// <param name="type">The answer's type.</param>
     /// <param name="query">Its parameters.</param>
     public static RouteHandlerBuilder Describe(this RouteHandlerBuilder route, string id, string tag, string summary, string type, params (string Name, string What)[] query) =>
-        route.WithName(id).WithTags(tag).WithSummary(summary).AddOpenApiOperationTransformer((operation, _, _) =>
+        route.WithName(id).WithTags(tag).WithSummary(summary).AddOpenApiOperationTransformer((operation, context, _) =>
         {
             operation.Responses = new OpenApiResponses { ["200"] = new OpenApiResponse { Description = summary, Content = new Dictionary<string, OpenApiMediaType> { [type] = new() } } };
             operation.Parameters ??= [];
+            foreach (string name in Parameter().Matches(context.Description.RelativePath ?? "").Select(match => match.Groups["name"].Value).Where(name => operation.Parameters.All(known => known.Name != name)))
+            {
+                operation.Parameters.Add(new OpenApiParameter { Name = name, In = ParameterLocation.Path, Required = true, Schema = new OpenApiSchema { Type = JsonSchemaType.String } });
+            }
+
             foreach ((string name, string what) in query)
             {
                 operation.Parameters.Add(new OpenApiParameter { Name = name, In = ParameterLocation.Query, Description = what, Schema = new OpenApiSchema { Type = JsonSchemaType.Integer } });
@@ -43,4 +49,7 @@ internal static class DescriptionExtensions
 
             return Task.CompletedTask;
         });
+
+    [GeneratedRegex(@"\{(?<name>[a-z_]+)\}")]
+    private static partial Regex Parameter();
 }
