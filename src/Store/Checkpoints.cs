@@ -91,7 +91,7 @@ internal sealed class Checkpoints(StoreFolder folder, StoreServer server, StoreS
             if (await server.CheckpointAsync() && CheckpointInfo.Newest(folder) is { } newest && newest.Version > Manifest.Version)
             {
                 Keep(CheckpointManifest.Measure(folder, newest, Manifest));
-                Complete(before, newest.AppendOnlyBegin);
+                await CompleteAsync(before, newest.AppendOnlyBegin);
                 return;
             }
 
@@ -103,15 +103,22 @@ internal sealed class Checkpoints(StoreFolder folder, StoreServer server, StoreS
         }
     }
 
-    void Complete(KeptCheckpoint? before, long until)
+    /// <summary>Keeps the one before alone; none, where there is no room for it or the append-only file grew faster than it could be kept: of an older one that file has not all any more.</summary>
+    async Task CompleteAsync(KeptCheckpoint? before, long until)
     {
+        try
+        {
+            before?.Complete(folder, until);
+        }
+        catch (IOException failure)
+        {
+            before = null;
+            await Console.Error.WriteLineAsync($"igpt-store: the checkpoint before the last one is not kept this time: {failure.Message}");
+        }
+
         if (before is null)
         {
-            KeptCheckpoint.RemoveAll(folder); // of an older one the append-only file has not all any more
-        }
-        else
-        {
-            before.Complete(folder, until);
+            KeptCheckpoint.RemoveAll(folder);
         }
     }
 

@@ -25,12 +25,16 @@ internal sealed class KeptCheckpoint
     {
         string path = Path.Combine(folder.Kept, last.Version.ToString(CultureInfo.InvariantCulture));
         Remove(path);
-        foreach (string file in last.Files.Select(extent => extent.File).Concat(StoreFolder.AppendOnly.FilesFrom(folder.Root, begin)))
+        foreach (string file in last.Files.Select(extent => extent.File))
         {
             HardLink.Make(Path.Combine(folder.Root, file), Path.Combine(path, file));
         }
 
-        return new KeptCheckpoint(path, new Content(last, begin, Acknowledged.Read(folder.Acknowledged)?.Log ?? [])).Seal(until);
+        var kept = new KeptCheckpoint(path, new Content(last, begin, Acknowledged.Read(folder.Acknowledged)?.Log ?? []));
+        kept.LinkLog(folder);
+        kept = kept.Seal(until);
+        kept.LinkLog(folder); // it has grown meanwhile
+        return kept;
     }
 
     /// <summary>Those of a folder that can be read, the newest first.</summary>
@@ -123,6 +127,14 @@ internal sealed class KeptCheckpoint
         SealedFile.Write(folder.Acknowledged, now);
         SealedFile.Write(folder.Manifest, _content.Checkpoint);
         return now;
+    }
+
+    void LinkLog(StoreFolder folder)
+    {
+        foreach (string file in StoreFolder.AppendOnly.FilesFrom(folder.Root, _content.Begin).Where(file => !File.Exists(Path.Combine(_path, file))))
+        {
+            HardLink.Make(Path.Combine(folder.Root, file), Path.Combine(_path, file));
+        }
     }
 
     KeptCheckpoint Seal(long until)
