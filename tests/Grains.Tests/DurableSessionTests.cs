@@ -35,11 +35,13 @@ public sealed class DurableSessionTests
     [Fact]
     public async Task ReadAsync_WriteTakesLong_DeliversNothingUntilItHasEnded()
     {
-        int writes = 0;
+        // No token is made before the call that starts the session was answered: it would wait for the token's write, too.
+        using var gate = new ManualResetEventSlim();
         var stored = new TaskCompletionSource();
-        _storage.BeforeWrite = _ => ++writes == 2 ? stored.Task : Task.CompletedTask;
-        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { Storage = _storage });
+        await using TestCluster cluster = await TestCluster.StartAsync(new FakeModel { Storage = _storage, BeforeStep = _ => gate.Wait(Cancelled) });
         ISessionGrain session = await StartAsync(cluster, Spec);
+        _storage.BeforeWrite = _ => stored.Task;
+        gate.Set();
         IAsyncEnumerator<SessionUpdate> viewer = session.ReadAsync(Prompt.Length, cancellationToken: Cancelled).GetAsyncEnumerator(Cancelled);
         Task<bool> first = viewer.MoveNextAsync().AsTask();
         await TestCluster.UntilAsync("the generation has ended", async () => (await cluster.StatusAsync(new ReplicaId("toy", 0))).SlotsUsed == 0);
