@@ -25,6 +25,7 @@ internal static class SimulationCommands
         Load(),
         Step(),
         Memory(),
+        Guessing(),
     };
 
     static Command Scaling()
@@ -60,6 +61,14 @@ internal static class SimulationCommands
         Option<int> made = NumberOption.Create("--tokens", "Tokens that each makes before, at least.", 1, 1, 1024);
         return Described("memory", "What parked sessions take.", [silos, sessions, prompt, made], (settings, parsed) =>
             MemoryProgram.RunAsync(settings, new MemoryPlan(parsed.GetValue(silos), parsed.GetValue(sessions), parsed.GetValue(prompt), parsed.GetValue(made))));
+    }
+
+    static Command Guessing()
+    {
+        Option<int[]> sequences = NumberOption.CreateMany("--sequences", "Sequences that decode.", [1, 8, 32, 64, 128, 256], 1, 512);
+        Option<double[]> shares = NumberOption.CreateMany("--shares", "How often a guess is right if those before it are.", [0.5, 0.8, 0.95], 0, 1);
+        return Described("guessing", "What verifying guesses brings by batch, by a clock of its own.", [sequences, shares], (settings, parsed) =>
+            GuessingProgram.RunAsync(settings, parsed.GetRequiredValue(sequences), parsed.GetRequiredValue(shares)));
     }
 
     static Command Described(string name, string what, Option[] own, Func<SimulationSettings, ParseResult, Task<int>> run)
