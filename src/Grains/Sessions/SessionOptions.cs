@@ -14,8 +14,8 @@ public sealed class SessionOptions
     public TimeSpan FinishedRetention { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// How long new tokens may wait for others before they are stored, and delivered, together. The first token and the last of each row wait for none.
-    /// Without storage nothing waits. Default 100 ms.
+    /// How long new tokens may wait at most for others before they are stored, and delivered, together: usually three times what the store takes for a write. The first token and the last of
+    /// each row wait for none. Without storage nothing waits. Default 100 ms.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
     public TimeSpan CommitInterval { get; set; } = TimeSpan.FromMilliseconds(100);

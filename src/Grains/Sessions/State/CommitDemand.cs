@@ -6,7 +6,7 @@ internal enum CommitDemand
     /// <summary>Not because of this event.</summary>
     None,
 
-    /// <summary>Within <see cref="SessionOptions.CommitInterval"/>, together with what comes until then.</summary>
+    /// <summary>Soon, within <see cref="SessionOptions.CommitInterval"/>, together with what comes until then.</summary>
     Soon,
 
     /// <summary>At once.</summary>

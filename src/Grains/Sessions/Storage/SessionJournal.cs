@@ -17,11 +17,15 @@ namespace IgptCluster.Grains.Sessions.Storage;
 internal sealed partial class SessionJournal(
     SessionStore store, Func<SessionState> session, Func<DateTimeOffset?> expires, Action<SessionEvent> report, TimeProvider time, ILogger logger)
 {
+    const double Rest = 3; // for how many times what a write takes none is made, so that many sessions do not wear the store out
+    const double Weight = 0.25; // of the latest write in what writes take
+
     static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(2);
 
     Task _writing = Task.CompletedTask;
     Task _due = Task.CompletedTask;
+    TimeSpan _taken; // by a write, lately
     bool _isWaiting;
     long _wanted;
     long _written;
@@ -34,8 +38,8 @@ internal sealed partial class SessionJournal(
         FlushAsync().Ignore();
     }
 
-    /// <summary>Stores it within an interval, together with what comes until then.</summary>
-    /// <param name="interval">How long it may take.</param>
+    /// <summary>Stores it soon, together with what comes until then: a few times later than what writes take, so that a store that answers soon delays nobody, and a busy one is asked less often.</summary>
+    /// <param name="interval">The longest that it may wait.</param>
     internal void CommitWithin(TimeSpan interval)
     {
         if (!store.IsDurable)
@@ -46,7 +50,8 @@ internal sealed partial class SessionJournal(
         else
         {
             _isWaiting = true;
-            _due = _due.IsCompleted ? CommitLaterAsync(interval) : _due;
+            TimeSpan rest = Rest * _taken;
+            _due = _due.IsCompleted ? CommitLaterAsync(rest < interval ? rest : interval) : _due;
         }
     }
 
@@ -103,7 +108,9 @@ internal sealed partial class SessionJournal(
         {
             try
             {
+                long begun = time.GetTimestamp();
                 await store.WriteAsync(record);
+                _taken += Weight * (time.GetElapsedTime(begun) - _taken);
                 return;
             }
             catch (InconsistentStateException)
