@@ -27,7 +27,7 @@ public sealed class LoggingTests : IDisposable
     [MemberData(nameof(Lost))]
     public void Log_LostConnection_IsOneLineInEveryCategory(Exception lost)
     {
-        foreach (string category in new[] { "Orleans.Runtime.Messaging.Connection", "Orleans.Persistence.Storage", "Grpc.Net.Client", "IgptCluster.Grains.Sessions.SessionGrain" })
+        foreach (string category in new[] { "Orleans.Runtime.Messaging.Connection", "Orleans.Runtime.GrainDirectory", "Grpc.Net.Client", "IgptCluster.Grains.Sessions.SessionGrain" })
         {
             _loggers.CreateLogger(category).Log(LogLevel.Error, default, "us", Thrown(lost), (who, _) => $"Something failed for {who}\n   at Somewhere()");
             (string Text, Exception? Failure) = Assert.Single(_kept.Entries);
