@@ -6,6 +6,7 @@ using IgptCluster.Gateway.Http.OpenAi;
 using IgptCluster.Gateway.Http.Problems;
 using IgptCluster.Gateway.Http.Requests;
 using IgptCluster.Gateway.Http.Streams;
+using IgptCluster.Gateway.Http.Studio;
 using IgptCluster.Gateway.Inference;
 using IgptCluster.Gateway.Services;
 using Microsoft.AspNetCore.Cors.Infrastructure;
@@ -65,6 +66,7 @@ internal static class HttpExtensions
         app.MapOpenAi();
         app.MapInference();
         app.MapDescription();
+        app.MapStudio();
     }
 
     static void Allow(CorsPolicyBuilder policy, List<string> origins)
