@@ -45,6 +45,13 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     public async Task<ServerProcess> AddGatewayAsync() => Added(await ServerProcess.StartGatewayAsync(Silos[0], Store.Address), Gateways);
 
     /// <summary>A client of all gateways, dead ones included.</summary>
+    /// <summary>Starts a gateway that has ended again, on its ports.</summary>
+    public async Task<ServerProcess> RestartGatewayAsync(ServerProcess gateway)
+    {
+        await gateway.EndAsync();
+        return Added(await gateway.StartAgainAsync(), Gateways);
+    }
+
     public IgptClient Connect() => new([.. Gateways.Select(gateway => gateway.GrpcAddress!)]);
 
     /// <summary>Waits until as many replicas take work.</summary>

@@ -134,12 +134,12 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <summary>A gateway of its own that joins a silo's cluster.</summary>
     /// <param name="silo">A silo of the cluster.</param>
     /// <param name="store">Where the membership is; null: with the silo.</param>
-    public static Task<ServerProcess> StartGatewayAsync(ServerProcess silo, string? store = null)
+    public static async Task<ServerProcess> StartGatewayAsync(ServerProcess silo, string? store = null)
     {
         string[] membership = store is null ? [$"--Igpt:Cluster:PrimaryPort={silo.SiloPort}", "--Igpt:Store:Enabled=false"] : [];
         int[] ports = FreePorts(4);
         var grpc = new Uri($"http://127.0.0.1:{ports[2]}");
-        return StartAsync(
+        ServerProcess gateway = await StartAsync(
             "Gateway",
             [
                 $"--Igpt:Listen:Grpc=127.0.0.1:{ports[2]}", $"--Igpt:Listen:Http=127.0.0.1:{ports[3]}", $"--Igpt:Cluster:SiloPort={ports[0]}",
@@ -149,6 +149,8 @@ internal sealed class ServerProcess : IAsyncDisposable
             silo.ClusterId,
             grpc,
             ("Igpt__Store__Address", store));
+        gateway.HttpAddress = new Uri($"http://127.0.0.1:{ports[3]}");
+        return gateway;
     }
 
     /// <summary>A gateway that is a cluster of its own, with an embedded store. It has no device and gets never ready: returns at once.</summary>
@@ -219,6 +221,24 @@ internal sealed class ServerProcess : IAsyncDisposable
         HttpHandler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true },
         DisposeHttpClient = true,
     });
+
+    /// <summary>Starts the program again as it was started, on the same ports; it must have ended.</summary>
+    public async Task<ServerProcess> StartAgainAsync()
+    {
+        Assert.True(Process.HasExited);
+        var server = new ServerProcess(new Process { StartInfo = Process.StartInfo }, GrpcAddress) { HttpAddress = HttpAddress, SiloPort = SiloPort, ClusterId = ClusterId };
+        server.Start();
+        try
+        {
+            await server.WaitUntilReadyAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
 
     /// <summary>Waits for a condition; fails by name, with the server's output, after <see cref="Limit"/>.</summary>
     public async Task UntilAsync(string what, Func<Task<bool>> condition)
