@@ -37,6 +37,28 @@ internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, 
         return _models[known] = new ServedModel(description, processor);
     }
 
+    /// <summary>Something of each model; one that is unloaded meanwhile is left out.</summary>
+    /// <param name="ask">Asks for a model of a name.</param>
+    /// <exception cref="IgptException">NoReplica.</exception>
+    public async Task<IReadOnlyList<T>> OfEachAsync<T>(Func<string, Task<T>> ask)
+        where T : class
+    {
+        T?[] told = await Task.WhenAll(Names.Select(AskAsync));
+        return [.. told.OfType<T>()];
+
+        async Task<T?> AskAsync(string name)
+        {
+            try
+            {
+                return await ask(name);
+            }
+            catch (IgptException gone) when (gone.Code == IgptErrorCode.ModelNotFound)
+            {
+                return null;
+            }
+        }
+    }
+
     /// <summary>The replica for a new request: the one with more room of two picked at random.</summary>
     /// <exception cref="IgptException">ModelNotFound, NoReplica.</exception>
     public async Task<ReplicaId> ChooseReplicaAsync(string model)
@@ -59,6 +81,8 @@ internal sealed class ModelDirectory(IGrainFactory grains, ClusterView cluster, 
         RequireDevices();
         if (!Names.Contains(model))
         {
+            _loads.TryRemove(model, out _);
+            _models.TryRemove(model, out _);
             string why = cluster.LoadFailure(model) is { } failure ? $". It could not be loaded from {Echo.Quoted(failure.Source)}: {failure.Message}" : "";
             throw new IgptException(IgptErrorCode.ModelNotFound, $"no model {Echo.Quoted(model)}; the cluster has {Echo.List([.. Names])}{why}")
             {

@@ -51,7 +51,7 @@ internal sealed class ClusterService(ClusterView cluster, ModelDirectory models,
     async Task<ClusterDescription> DescribeAsync()
     {
         Task<HealthReport> store = health.CheckHealthAsync(check => check.Name == StoreExtensions.HealthCheck);
-        ReplicaStatus[][] replicas = await Task.WhenAll(models.Names.Select(name => models.ReplicasAsync(name)));
+        IReadOnlyList<ReplicaStatus[]> replicas = await models.OfEachAsync(name => models.ReplicasAsync(name));
         Protocol.V1.Silo[] silos = await Task.WhenAll(cluster.Statuses.OrderBy(silo => silo.Key).Select(silo => DescribeAsync(silo.Key, silo.Value)));
         return new ClusterDescription
         {

@@ -19,7 +19,7 @@ internal sealed class ModelsService(ModelDirectory models, IGrainFactory grains,
     public override async Task<ListModelsResponse> List(ListModelsRequest request, ServerCallContext context) =>
         new()
         {
-            Models = { await Task.WhenAll(models.Names.Select(DescribeAsync)) },
+            Models = { await models.OfEachAsync(DescribeAsync) },
             Failures = { models.LoadFailures.OrderBy(failure => failure.Key, StringComparer.Ordinal).Select(failure => new Protocol.V1.LoadFailure { Model = failure.Key, Source = failure.Value.Source, Message = failure.Value.Message }) },
         };
 
