@@ -180,7 +180,7 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
                     return;
                 }
 
-                LogRestarted(_logger, _folder, _process.HasEnded ? "has ended" : "does not answer", backoff.TotalSeconds, _process.Errors);
+                LogRestarted(_logger, _folder, StateOf(_process), backoff.TotalSeconds, _process.Errors);
                 await _process.KillAsync();
                 await Task.Delay(backoff, _stopping.Token);
                 backoff = backoff * 2 < MaxBackoff ? backoff * 2 : MaxBackoff;
@@ -207,6 +207,11 @@ public sealed partial class EmbeddedStore : IAsyncDisposable
             LogSaid(_logger, _folder, words);
         }
     }
+
+    static string StateOf(StoreProcess process) =>
+        !process.HasEnded ? "does not answer"
+        : process.IsOwn ? "has ended"
+        : "has ended, for a reason that is not known here, since a node before had started it";
 
     static async Task<bool> AnswersAsync(ConnectionMultiplexer connection)
     {

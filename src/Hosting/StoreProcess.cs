@@ -28,15 +28,18 @@ internal sealed partial class StoreProcess : IDisposable
     readonly Process _process;
     readonly StringBuilder _errors = new();
 
-    StoreProcess(Process process) => _process = process;
+    StoreProcess(Process process, bool isOwn) => (_process, IsOwn) = (process, isOwn);
+
+    /// <summary>Whether this process has started it, and not a node before: only then are its words and its exit code known.</summary>
+    internal bool IsOwn { get; }
 
     /// <summary>Whether the process has ended.</summary>
     internal bool HasEnded => _process.HasExited;
 
-    /// <summary>Whether it ended because its data is damaged: starting it again is of no use.</summary>
-    internal bool IsDamaged => HasEnded && _process.ExitCode == Damaged;
+    /// <summary>Whether it ended because its data is damaged: starting it again is of no use. Of one that a node before has started this is not known; the next start tells.</summary>
+    internal bool IsDamaged => IsOwn && HasEnded && _process.ExitCode == Damaged;
 
-    /// <summary>What it wrote when it failed; only of one that this process has started.</summary>
+    /// <summary>What it wrote when it failed; nothing unless <see cref="IsOwn"/>.</summary>
     internal string Errors
     {
         get
@@ -83,7 +86,7 @@ internal sealed partial class StoreProcess : IDisposable
 
         try
         {
-            var store = new StoreProcess(Process.Start(start)!);
+            var store = new StoreProcess(Process.Start(start)!, isOwn: true);
             store._process.ErrorDataReceived += (_, line) => store.Keep(line.Data);
             store._process.BeginErrorReadLine();
             store._process.BeginOutputReadLine();
@@ -114,7 +117,7 @@ internal sealed partial class StoreProcess : IDisposable
             }
 
             // While its connection is open the process is there, and its id is no one else's.
-            return new StoreProcess(Process.GetProcessById(OperatingSystem.IsLinux() ? Peer(held) : said.RootElement.GetProperty("process").GetInt32()));
+            return new StoreProcess(Process.GetProcessById(OperatingSystem.IsLinux() ? Peer(held) : said.RootElement.GetProperty("process").GetInt32()), isOwn: false);
         }
         catch (Exception missing) when (missing is IOException or JsonException or RedisException or KeyNotFoundException or SocketException or ArgumentException or InvalidOperationException or TimeoutException)
         {

@@ -81,6 +81,35 @@ public sealed class DurabilityTests : IDisposable
     }
 
     [Fact]
+    public async Task Store_KilledAfterItsNodeWasKilledAndStartedAgain_IsStartedAgainAndStores()
+    {
+        await using (ServerProcess first = await ServerProcess.StartSiloAsync(Arguments))
+        {
+            first.Process.Kill();
+            await first.EndAsync();
+        }
+
+        await using ServerProcess second = await ServerProcess.StartSiloAsync(Arguments);
+        Assert.Contains("was running already", second.Output, StringComparison.Ordinal);
+        for (int kill = 0; kill < 2; kill++) // the one that was found, then the one that was started in its place
+        {
+            int process = Store().Process;
+            using (Process running = Process.GetProcessById(process))
+            {
+                running.Kill();
+            }
+
+            await second.UntilAsync("another process serves the folder", () => Task.FromResult(Store().Process != process));
+            using GrpcChannel channel = second.Connect();
+            var request = new GenerateRequest { Sampling = new SamplingParameters { Seed = 14 }, SessionTtl = Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(TimeSpan.FromMinutes(10)) };
+            Assert.Equal(FinishReason.Completed, (await GenerateClient.GenerateAsync(channel, request, Cancelled)).Single().Finished!.Reason);
+        }
+
+        Assert.DoesNotContain("cannot be started again", second.Output, StringComparison.Ordinal);
+        await StopAsync(second);
+    }
+
+    [Fact]
     public async Task Gateway_SilosKilledOneAfterTheOtherWhileItStreams_DeliversEveryTokenOnce()
     {
         using Process store = StartStore();
