@@ -65,7 +65,7 @@ internal static partial class StoreProgram
         acknowledged = await RewriteAsync(folder, settings, acknowledged);
         folder.ClearSocket();
         using var memory = new MemoryWatch(settings.Memory);
-        using StoreServer server = Start(folder, settings);
+        using StoreServer server = Start(folder, settings, acknowledged);
         var checkpoints = new Checkpoints(folder, server, settings);
         var writes = new TestWrites(folder, server, checkpoints, settings, acknowledged);
         try
@@ -124,7 +124,7 @@ internal static partial class StoreProgram
         }
     }
 
-    static StoreServer Start(StoreFolder folder, StoreSettings settings)
+    static StoreServer Start(StoreFolder folder, StoreSettings settings, Acknowledged acknowledged)
     {
         try
         {
@@ -135,7 +135,9 @@ internal static partial class StoreProgram
         catch (Exception failure) when (failure is not (SocketException or UnauthorizedAccessException or IOException { HResult: NoSpace }))
         {
             // A full disk damages nothing. Recovery throws what its parts do: of Garnet, of the runtime, of the file system.
-            throw new DamagedStoreException(failure.Message, failure);
+            // What has checksums has just been compared with them.
+            string where = acknowledged.Log is [.., var last] ? $"{last.File} is not what was written, somewhere from byte {last.Until} on" : $"{Path.GetRelativePath(folder.Root, folder.Data)} is not what was written";
+            throw new DamagedStoreException($"{where}: a record cannot be read back ({OneLine(failure.Message)})", failure);
         }
     }
 

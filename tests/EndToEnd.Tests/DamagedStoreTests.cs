@@ -156,6 +156,31 @@ public sealed class DamagedStoreTests(DamagedStoreTests.Written written) : IClas
     }
 
     [Fact]
+    public async Task Store_KindOfARecordChangedBeforeItHadChecksums_NamesTheFileInItsOwnWords()
+    {
+        const string key = "the-last-record";
+        const int headerBytes = 20; // before the key: Garnet's header of a record, and the key's length
+        await using var store = new StoreFolderProcess();
+        await store.StartAsync();
+        using (StoreClient client = await store.ConnectAsync())
+        {
+            Assert.Equal("OK", await client.AskAsync("SET", key, "value"));
+            Assert.Equal("1", await client.AskAsync("EXPIRE", key, "600"));
+        }
+
+        await store.KillAsync();
+        string file = Path.Combine(store.Folder, "data", "AOF", "aof.log.0");
+        byte[] log = await File.ReadAllBytesAsync(file, Cancelled);
+        log[log.AsSpan().LastIndexOf(System.Text.Encoding.ASCII.GetBytes(key)) - headerBytes] ^= 4;
+        await File.WriteAllBytesAsync(file, log, Cancelled);
+        (int Code, string Words)? refusal = await store.TryStartAsync();
+        Assert.Equal(Damaged, refusal?.Code);
+        Assert.Contains("data/AOF/aof.log.0 is not what was written, ", refusal!.Value.Words, StringComparison.Ordinal);
+        Assert.Contains("--accept-loss", refusal.Value.Words, StringComparison.Ordinal);
+        Assert.Single(refusal.Value.Words.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
     public async Task Store_BytesOfAnUnfinishedWriteAtTheEndOfTheLog_Starts()
     {
         await using var store = new StoreFolderProcess();
