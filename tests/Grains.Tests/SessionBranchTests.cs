@@ -71,8 +71,14 @@ public sealed class SessionBranchTests : IDisposable
         _steps.Release(1000);
         ISessionGrain session = await StartAsync(cluster, Lasting);
         await ReadAsync(session, Prompt.Length);
+        while (_steps.Wait(0))
+        {
+            // No step is left: the new story does not end before the rewind is answered.
+        }
+
         SessionDescription rewound = await session.RewindAsync(new SessionBranch { Position = 30, Forced = [new ForcedToken(31, 4)] });
         Assert.Equal((1, null), (rewound.Rewinds, rewound.Result));
+        _steps.Release(1000);
         int[] kept = Undisturbed[..27];
         int[] next = FakeModelRunner.GreedyAfter(FakeModelRunner.SmallShape, [.. Prompt, .. kept], 1);
         int[] expected = [.. kept, .. next, 4, .. FakeModelRunner.GreedyAfter(FakeModelRunner.SmallShape, [.. Prompt, .. kept, .. next, 4], 32)];
