@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json;
 
 namespace IgptCluster.EndToEnd.Tests;
@@ -6,13 +7,21 @@ namespace IgptCluster.EndToEnd.Tests;
 /// <summary>Stores on one folder, one after the other; the last one is killed, and the folder deleted, when disposed.</summary>
 internal sealed class StoreFolderProcess : IAsyncDisposable
 {
+    readonly StringBuilder _words = new();
     Process? _process;
 
     /// <summary>The data folder.</summary>
     public string Folder { get; } = Directory.CreateTempSubdirectory("igpt-test-").FullName;
 
-    /// <summary>What the last one that was killed had written to its error output.</summary>
-    public string Words { get; private set; } = "";
+    /// <summary>What the latest one has written to its error output by now.</summary>
+    public string Words
+    {
+        get
+        {
+            lock (_words)
+                return _words.ToString();
+        }
+    }
 
     /// <summary>The one that runs.</summary>
     public Process Process => _process!;
@@ -35,6 +44,10 @@ internal sealed class StoreFolderProcess : IAsyncDisposable
         Process process = Process.Start(new ProcessStartInfo(
             "dotnet", [Path.Combine(ServerProcess.FolderOf("Store"), "igpt-store.dll"), "--folder", Folder, .. more])
         { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        lock (_words)
+            _words.Clear();
+        process.ErrorDataReceived += (_, line) => Hear(line.Data);
+        process.BeginErrorReadLine();
         while (await process.StandardOutput.ReadLineAsync(Cancelled) is { } line)
         {
             if (line.StartsWith("Ready: ", StringComparison.Ordinal))
@@ -46,9 +59,9 @@ internal sealed class StoreFolderProcess : IAsyncDisposable
 
         using (process)
         {
-            string words = await process.StandardError.ReadToEndAsync(Cancelled);
+            // All that it wrote has been read then.
             await process.WaitForExitAsync(Cancelled);
-            return (process.ExitCode, words);
+            return (process.ExitCode, Words);
         }
     }
 
@@ -57,9 +70,14 @@ internal sealed class StoreFolderProcess : IAsyncDisposable
     {
         _process!.Kill();
         await _process.WaitForExitAsync(CancellationToken.None);
-        Words = await _process.StandardError.ReadToEndAsync(CancellationToken.None);
         _process.Dispose();
         _process = null;
+    }
+
+    void Hear(string? line)
+    {
+        lock (_words)
+            _words.Append(line).Append(line is null ? "" : "\n");
     }
 
     /// <summary>Connects to it.</summary>

@@ -10,11 +10,12 @@ namespace IgptCluster.Engine.Scheduling;
 sealed class RowCost(int most)
 {
     const int Memory = 512; // steps
+    const int MemoryOfOne = 16; // steps: what was seen once may have been something else, such as code that is compiled at its first use
     const double Faster = 0.25; // weight of a step that took less than expected
     const double Slower = 0.06; // of one that took longer: others may have had the processor meanwhile
     const double MostSlower = 2; // times what was expected, at most
 
-    readonly (double Rows, double Seconds, long Step)[] _seen = new (double, double, long)[ClassOf(most) + 1];
+    readonly (double Rows, double Seconds, long Step, int Count)[] _seen = new (double, double, long, int)[ClassOf(most) + 1];
     long _step;
 
     /// <summary>The most rows that a step has had lately.</summary>
@@ -31,20 +32,21 @@ sealed class RowCost(int most)
             return;
         }
 
-        ref (double Rows, double Seconds, long Step) seen = ref _seen[ClassOf(rows)];
+        ref (double Rows, double Seconds, long Step, int Count) seen = ref _seen[ClassOf(rows)];
         double seconds = taken.TotalSeconds;
         if (IsFresh(seen))
         {
             double weight = seconds < seen.Seconds ? Faster : Slower;
-            seen = (seen.Rows + (weight * (rows - seen.Rows)), seen.Seconds + (weight * (Math.Min(seconds, MostSlower * seen.Seconds) - seen.Seconds)), _step);
+            seen = (seen.Rows + (weight * (rows - seen.Rows)), seen.Seconds + (weight * (Math.Min(seconds, MostSlower * seen.Seconds) - seen.Seconds)), _step, seen.Count + 1);
         }
         else
         {
-            seen = (rows, seconds, _step);
+            // What was seen once, a while ago, is confirmed or corrected now.
+            seen = seen.Count == 1 ? (rows, Math.Min(seconds, seen.Seconds), _step, 2) : (rows, seconds, _step, 1);
         }
 
         Largest = 0;
-        foreach ((double Rows, double Seconds, long Step) one in _seen)
+        foreach ((double Rows, double Seconds, long Step, int Count) one in _seen)
         {
             Largest = IsFresh(one) ? (int)Math.Ceiling(one.Rows) : Largest;
         }
@@ -56,7 +58,7 @@ sealed class RowCost(int most)
     internal double Expect(int rows)
     {
         (double Rows, double Seconds) fewer = default, more = default, further = default;
-        foreach ((double Rows, double Seconds, long Step) one in _seen)
+        foreach ((double Rows, double Seconds, long Step, int Count) one in _seen)
         {
             if (!IsFresh(one))
             {
@@ -93,7 +95,7 @@ sealed class RowCost(int most)
         return Math.Max(more.Seconds / 4, more.Seconds - (slope * (more.Rows - rows)));
     }
 
-    bool IsFresh((double Rows, double Seconds, long Step) seen) => seen.Rows > 0 && _step - seen.Step <= Memory;
+    bool IsFresh((double Rows, double Seconds, long Step, int Count) seen) => seen.Rows > 0 && _step - seen.Step <= (seen.Count > 1 ? Memory : MemoryOfOne);
 
     // 1, 2, 3, 4, then four classes for each doubling.
     static int ClassOf(int rows)

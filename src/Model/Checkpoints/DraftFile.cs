@@ -38,8 +38,10 @@ public static class DraftFile
         if (end < HeaderSize || !bytes.AsSpan(0, Magic.Length).SequenceEqual(Magic))
             throw new CheckpointException($"{path}: not a file of igpt-train draft: it must begin with igptdft1; make it again, or delete it: it only makes decoding faster");
         uint count = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(Magic.Length));
-        if (end != HeaderSize + (count * (long)EntrySize) || !SHA256.HashData(bytes.AsSpan(0, end)).AsSpan().SequenceEqual(bytes.AsSpan(end)))
-            throw new CheckpointException($"{path}: damaged or incomplete: {count:N0} contexts and a checksum do not fit its {bytes.Length:N0} bytes; make it again, or delete it: it only makes decoding faster");
+        if (end != HeaderSize + (count * (long)EntrySize))
+            throw new CheckpointException($"{path}: its length must be that of its contexts, {count:N0}, and a checksum; given {bytes.Length:N0} bytes. It is incomplete or damaged: make it again, or delete it: it only makes decoding faster");
+        if (!SHA256.HashData(bytes.AsSpan(0, end)).AsSpan().SequenceEqual(bytes.AsSpan(end)))
+            throw new CheckpointException($"{path}: its checksum must be that of what it holds; it is damaged: make it again, or delete it: it only makes decoding faster");
         var counts = new Dictionary<ulong, ContextEntry>((int)count);
         for (int at = HeaderSize; at < end; at += EntrySize)
             counts[BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(at))] = Entry(bytes.AsSpan(at + sizeof(ulong), EntrySize - sizeof(ulong)), colours, path);

@@ -3,6 +3,7 @@ using IgptCluster.Engine;
 using IgptCluster.Engine.Drafting;
 using IgptCluster.Engine.Requests;
 using IgptCluster.Engine.Runner;
+using IgptCluster.Files;
 using IgptCluster.Grains.Placement;
 using IgptCluster.Grains.Replicas;
 using IgptCluster.Hosting;
@@ -164,10 +165,26 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
     }
 
     /// <summary>What guesses a model's tokens; nothing where it makes none, and where a token's bits could depend on what else its step computes.</summary>
-    ContextDrafter? Drafter(Checkpoint checkpoint, RunnerChoice choice) =>
-        options.Drafter == ReplicaOptions.NoDrafter || !choice.IsRowInvariant || checkpoint.Architecture != ImageGptArchitecture.CausalImageModeling
-            ? null
-            : new ContextDrafter(ContextDrafter.WidthOf(checkpoint.Config.PositionCount), DraftFile.Read(checkpoint.Folder, checkpoint.Config.VocabSize - 1));
+    ContextDrafter? Drafter(Checkpoint checkpoint, RunnerChoice choice)
+    {
+        if (options.Drafter == ReplicaOptions.NoDrafter || !choice.IsRowInvariant || checkpoint.Architecture != ImageGptArchitecture.CausalImageModeling)
+        {
+            return null;
+        }
+
+        ContextTable? table = null;
+        try
+        {
+            table = DraftFile.Read(checkpoint.Folder, checkpoint.Config.VocabSize - 1);
+        }
+        catch (Exception broken) when (broken is CheckpointException or UserFileException)
+        {
+            // Tokens are the same without it.
+            LogNoTable(broken.Message);
+        }
+
+        return new ContextDrafter(ContextDrafter.WidthOf(checkpoint.Config.PositionCount), table);
+    }
 
     static LoadedModel Describe(Checkpoint checkpoint, ServedCheckpoint served, string version)
     {
@@ -228,6 +245,9 @@ internal sealed partial class DeviceReplicaHost(ReplicaOptions options, SiloAdve
 
     [LoggerMessage(3004, LogLevel.Warning, "Model {Model} on {Device} has {Slots} KV slots, not {Wanted}: the device's memory holds no more")]
     partial void LogShrunk(string model, string device, int slots, int wanted);
+
+    [LoggerMessage(3005, LogLevel.Warning, "Tokens are guessed without the model's table: {Reason}")]
+    partial void LogNoTable(string reason);
 
     [LoggerMessage(3002, LogLevel.Error, "A replica on {Device} could not load its weights")]
     partial void LogFailed(Exception failure, string device);
