@@ -2,6 +2,7 @@ using System.Globalization;
 using Google.Protobuf;
 using Grpc.Core;
 using IgptCluster.Client;
+using IgptCluster.CommandLine;
 using Spectre.Console;
 
 namespace IgptCluster.Cli;
@@ -49,11 +50,21 @@ internal sealed class CliContext(IgptClient client, DateTime? deadline, bool isJ
         {
             // The same again and again says no more.
             _told = told;
-            ErrorConsole.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{told} in {notice.Delay.TotalSeconds:0.0} s"));
+            ErrorConsole.WriteLine(PrintableText.Escape(string.Create(CultureInfo.InvariantCulture, $"{told} in {notice.Delay.TotalSeconds:0.0} s")));
         }
     }
 
-    internal void WriteLine(string line) => writers.Out.WriteLine(line);
+    /// <summary>One line; what does not print is escaped, for a server's answers may come from anybody.</summary>
+    internal void WriteLine(string line) => writers.Out.WriteLine(PrintableText.Escape(line));
+
+    /// <summary>A text of several lines.</summary>
+    internal void WriteText(string text)
+    {
+        foreach (string line in text.TrimEnd().ReplaceLineEndings("\n").Split('\n'))
+        {
+            WriteLine(line.Replace("\t", "    ", StringComparison.Ordinal));
+        }
+    }
 
     /// <summary>A file's content on the process's standard output.</summary>
     internal static void WriteBytes(byte[] content)

@@ -85,7 +85,7 @@ public sealed class CommandProgram(string name, RootCommand root)
 
     async Task<int> TellAsync(ParseResult parsed, int code, string message)
     {
-        await Error.WriteLineAsync(Describe(parsed, code, message) ?? string.Join('\n', message.Split('\n').Select(line => $"{name}: {line}")));
+        await Error.WriteLineAsync(Describe(parsed, code, message) ?? string.Join('\n', message.Split('\n').Select(line => $"{name}: {PrintableText.Escape(line)}")));
         return code;
     }
 }

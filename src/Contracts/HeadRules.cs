@@ -1,3 +1,5 @@
+using IgptCluster.CommandLine;
+
 namespace IgptCluster.Contracts;
 
 /// <summary>What a classifier head must look like, whether a client puts it or a checkpoint folder holds it.</summary>
@@ -65,6 +67,10 @@ public static class HeadRules
         if (Array.FindIndex(labels, label => label.Length is 0 or > MaxLabelLength) is >= 0 and var at)
         {
             broken.Add(new($"labels[{at}]", $"a label has 1 … {MaxLabelLength} characters; given {labels[at].Length:N0}"));
+        }
+        else if (Array.FindIndex(labels, label => !PrintableText.IsPrintable(label)) is >= 0 and var odd)
+        {
+            broken.Add(new($"labels[{odd}]", $"a label has no control characters; given {Echo.Quoted(labels[odd])}"));
         }
     }
 

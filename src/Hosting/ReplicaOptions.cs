@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using IgptCluster.CommandLine;
+using IgptCluster.Contracts;
 using IgptCluster.Hosting.Settings;
 
 namespace IgptCluster.Hosting;
@@ -116,10 +117,10 @@ public sealed class ReplicaOptions : IValidatableObject
         }
 
         IEnumerable<IGrouping<string, ServedCheckpoint>> names = Models.Where(model => model.Path.Length > 0).GroupBy(model => model.ServedName);
-        foreach (IGrouping<string, ServedCheckpoint> same in names.Where(same => same.Count() > 1 || same.Key.Length == 0 || same.Key.AsSpan().ContainsAny(";/")))
+        foreach (IGrouping<string, ServedCheckpoint> same in names.Where(same => same.Count() > 1 || !ModelNameRule.IsKeptBy(same.Key)))
         {
             yield return new ValidationResult(
-                $"Igpt:Models: names must be unique, not empty, and without ';' and '/': give others with --model NAME=PATH; given '{same.Key}' for {string.Join(" and ", same.Select(model => model.Path))}",
+                $"Igpt:Models: names must be unique, and {ModelNameRule.Words}: give others with --model NAME=PATH; given {Echo.Quoted(same.Key)} for {string.Join(" and ", same.Select(model => PrintableText.Escape(model.Path)))}",
                 [nameof(Models)]);
         }
     }

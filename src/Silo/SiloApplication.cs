@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
+using IgptCluster.CommandLine;
 using IgptCluster.Contracts;
 using IgptCluster.Gateway;
 using IgptCluster.Grains;
@@ -202,7 +203,7 @@ internal sealed partial class SiloApplication(WebApplication app, ListenOptions 
 
                 if (!Cluster.Deployment(model).IsOnTrial)
                 {
-                    LogNotLoaded(Logger, model, Cluster.Deployment(model).Source, faulted.Message);
+                    LogNotLoaded(Logger, model, PrintableText.Escape(Cluster.Deployment(model).Source), PrintableText.Escape(faulted.Message));
                     return false;
                 }
 

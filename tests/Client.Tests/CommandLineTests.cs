@@ -233,6 +233,27 @@ public sealed class CommandLineTests : ClientTest
         Assert.Empty(Fake.Requests);
     }
 
+    [Theory]
+    [InlineData("models")]
+    [InlineData("models", "get", "a\u001b[2J\nb")]
+    public async Task Models_NamesAndLabelsWithControlCharacters_AreEscaped(params string[] arguments)
+    {
+        (int code, string output, string error) = await RunAsync(arguments);
+        Assert.Equal((ExitCode.Ok, ""), (code, error));
+        Assert.Contains(@"a\u001b]0;pwned\u0007\u001b[2J\u000aigpt: fake line", output, StringComparison.Ordinal);
+        Assert.DoesNotContain(output, letter => char.IsControl(letter) && letter is not '\n' and not '\r');
+        Assert.DoesNotContain(output.Split('\n'), line => line.StartsWith("igpt:", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task AnyCommand_RefusalWithControlCharacters_IsEscaped()
+    {
+        Fake.Streams.Enqueue(_ => throw new RpcException(new Status(StatusCode.InvalidArgument, "no\u001b[2J")));
+        (_, _, string error) = await RunAsync("generate", "-o", Picture);
+        Assert.Contains(@"no\u001b[2J", error, StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', error);
+    }
+
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync();

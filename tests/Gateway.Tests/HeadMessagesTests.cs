@@ -34,6 +34,7 @@ public sealed class HeadMessagesTests
         { "layer", "0 … 3; given 4", request => request.Layer = 4 },
         { "layer", "given 2147483647", request => request.Layer = uint.MaxValue },
         { "labels[1]", "given 0", request => request.Labels[1] = "" },
+        { "labels[1]", @"given '\u001b[2J\u000aigpt: fake'", request => request.Labels[1] = "\u001b[2J\nigpt: fake" },
         { "labels[0]", "given 257", request => request.Labels[0] = new string('x', 257) },
         { "weight", "2 × 4 = 8 values, row by row; given 9", request => request.Weight.Add(0) },
         { "weight", "given 0", request => request.Weight.Clear() },

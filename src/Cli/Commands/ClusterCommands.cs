@@ -79,7 +79,7 @@ internal static class ClusterCommands
         Table silos = new Table().AddColumns("silo", "address", "status", "devices");
         foreach (Silo silo in cluster.Silos.Where(silo => showsAll || !silo.Status.Equals("Dead", StringComparison.OrdinalIgnoreCase)))
         {
-            silos.AddRow(Markup.Escape(silo.Name), Markup.Escape(silo.Address), silo.Status, Markup.Escape(string.Join("\n", silo.Devices.Select(Describe))));
+            silos.AddRow(Cell.Of(silo.Name), Cell.Of(silo.Address), Cell.Of(silo.Status), Cell.Of(silo.Devices.Select(Describe)));
         }
 
         context.Write(silos);
@@ -87,16 +87,16 @@ internal static class ClusterCommands
         foreach (Replica replica in cluster.Replicas)
         {
             replicas.AddRow(
-                Markup.Escape(replica.Id),
-                Markup.Escape($"{replica.State} {replica.Message}".TrimEnd()),
-                Markup.Escape(replica.Silo),
-                replica.Device,
-                replica.Dtype,
-                $"{replica.SlotsUsed} of {replica.SlotsTotal}",
-                $"{replica.Running}",
-                $"{replica.Waiting}",
-                replica.TokensPerSecond.ToString("0", CultureInfo.InvariantCulture),
-                replica.DraftedTokens == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{100.0 * replica.AcceptedTokens / replica.DraftedTokens:0} % right"));
+                Cell.Of(replica.Id),
+                Cell.Of($"{replica.State} {replica.Message}".TrimEnd()),
+                Cell.Of(replica.Silo),
+                Cell.Of(replica.Device),
+                Cell.Of(replica.Dtype),
+                Cell.Of($"{replica.SlotsUsed} of {replica.SlotsTotal}"),
+                Cell.Of($"{replica.Running}"),
+                Cell.Of($"{replica.Waiting}"),
+                Cell.Of(replica.TokensPerSecond.ToString("0", CultureInfo.InvariantCulture)),
+                Cell.Of(replica.DraftedTokens == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{100.0 * replica.AcceptedTokens / replica.DraftedTokens:0} % right")));
         }
 
         context.Write(replicas);

@@ -61,7 +61,7 @@ internal static class EvaluationCommands
     {
         foreach ((int rank, ClassScore score) in scores.Index())
         {
-            table.AddRow(rank == 0 ? Markup.Escape(name) : "", Markup.Escape(score.Label), Text($"{score.Probability:P1}"), Text($"{score.Logit:0.000}"));
+            table.AddRow(Cell.Of(rank == 0 ? name : ""), Cell.Of(score.Label), Number($"{score.Probability:P1}"), Number($"{score.Logit:0.000}"));
         }
     }
 
@@ -127,7 +127,7 @@ internal static class EvaluationCommands
             Table table = new Table().AddColumns("image", "bits per dimension", "log-likelihood (nats)");
             foreach ((string path, ImageScore score) in paths.Zip(response.Results))
             {
-                table.AddRow(Markup.Escape(path), Text($"{score.BitsPerDim:0.000}"), Text($"{score.TotalLogLikelihood:0.0}"));
+                table.AddRow(Cell.Of(path), Number($"{score.BitsPerDim:0.000}"), Number($"{score.TotalLogLikelihood:0.0}"));
             }
 
             context.Write(table);
@@ -136,5 +136,5 @@ internal static class EvaluationCommands
         return command;
     }
 
-    static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+    static Text Number(FormattableString text) => Cell.Of(text.ToString(CultureInfo.InvariantCulture));
 }

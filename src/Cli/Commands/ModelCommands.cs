@@ -34,8 +34,8 @@ internal static class ModelCommands
                 context.WriteLine(HeadCommands.Describe(head));
             }
 
-            context.WriteLine(model.Config.TrimEnd());
-            context.WriteLine(model.Card.TrimEnd());
+            context.WriteText(model.Config);
+            context.WriteText(model.Card);
             return ExitCode.Ok;
         });
         var command = new Command("models", "The models the cluster serves, and their classifier heads.") { list, get, Load(application), Unload(application), Scale(application) };
@@ -149,12 +149,12 @@ internal static class ModelCommands
         foreach (Model model in response.Models)
         {
             table.AddRow(
-                Markup.Escape(model.Name),
-                model.Version,
-                model.Width > 0 ? $"{model.Width} × {model.Height}" : "",
-                string.Join(", ", Abilities(model)),
-                Markup.Escape(HeadsOf(model)),
-                string.Join(", ", model.Replicas.Select(replica => replica.State)));
+                Cell.Of(model.Name),
+                Cell.Of(model.Version),
+                Cell.Of(model.Width > 0 ? $"{model.Width} × {model.Height}" : ""),
+                Cell.Of(string.Join(", ", Abilities(model))),
+                Cell.Of(HeadsOf(model)),
+                Cell.Of(string.Join(", ", model.Replicas.Select(replica => replica.State))));
         }
 
         context.Write(table);
@@ -169,10 +169,10 @@ internal static class ModelCommands
     static IEnumerable<string> Abilities(Model model) =>
         [.. model.CanGenerate ? ["generate", "score"] : Array.Empty<string>(), .. model.Heads.Count > 0 ? ["classify"] : Array.Empty<string>(), "embed"];
 
-    static string HeadsOf(Model model)
+    static IEnumerable<string> HeadsOf(Model model)
     {
         IEnumerable<string> shown = model.Heads.Take(HeadsShown).Select(HeadCommands.Short);
-        return string.Join('\n', model.Heads.Count > HeadsShown ? shown.Append($"and {model.Heads.Count - HeadsShown} more") : shown);
+        return model.Heads.Count > HeadsShown ? shown.Append($"and {model.Heads.Count - HeadsShown} more") : shown;
     }
 
     static Models.ModelsClient Client(CliContext context) => new(context.Invoker);

@@ -59,13 +59,13 @@ internal static class SessionCommands
         foreach (Session session in response.Sessions)
         {
             table.AddRow(
-                session.SessionId,
-                Markup.Escape(session.Model),
-                State(session),
-                $"{session.Position}",
-                $"{session.Width * session.Height}",
-                Markup.Escape(session.Replica),
-                $"{session.Created.ToDateTime():u}");
+                Cell.Of(session.SessionId),
+                Cell.Of(session.Model),
+                Cell.Of(State(session)),
+                Cell.Of($"{session.Position}"),
+                Cell.Of($"{session.Width * session.Height}"),
+                Cell.Of(session.Replica),
+                Cell.Of($"{session.Created.ToDateTime():u}"));
         }
 
         context.Write(table);

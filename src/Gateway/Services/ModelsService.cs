@@ -46,8 +46,7 @@ internal sealed class ModelsService(ModelDirectory models, IGrainFactory grains,
 
     public override async Task<Model> Load(LoadModelRequest request, ServerCallContext context)
     {
-        Require.That(
-            request.Model.Length is > 0 and <= 128 && !request.Model.AsSpan().ContainsAny(";/"), "model", $"must be 1 … 128 characters without ';' and '/'; given {Echo.Quoted(request.Model)}");
+        Require.That(ModelNameRule.IsKeptBy(request.Model), "model", $"must be {ModelNameRule.Words}; given {Echo.Quoted(request.Model)}");
         Require.That(Path.IsPathFullyQualified(request.Source), "source", $"must be a checkpoint folder's full path, as the silos see it; given {Echo.Quoted(request.Source)}");
         await grains.GetGrain<IModelGrain>(request.Model).LoadAsync(new ModelDeployment
         {

@@ -1,3 +1,4 @@
+using IgptCluster.CommandLine;
 using IgptCluster.Contracts;
 using IgptCluster.Grains.Placement;
 using IgptCluster.Grains.Plans;
@@ -101,7 +102,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
                 Before = before is { IsOnTrial: true } ? before.Before : before,
             });
         });
-        LogLoading(Name, deployment.Source, deployment.Replicas);
+        LogLoading(Name, PrintableText.Escape(deployment.Source), deployment.Replicas);
     }
 
     public async Task UnloadAsync()
@@ -195,7 +196,7 @@ internal sealed partial class ModelGrain(ClusterView cluster, IServiceProvider s
 
         if (_fleet.Faulted(trial.Revision) is { } faulted)
         {
-            LogFailed(Name, trial.Source, faulted.Silo, faulted.Message);
+            LogFailed(Name, PrintableText.Escape(trial.Source), faulted.Silo, PrintableText.Escape(faulted.Message));
             return new Change(trial.Before, new LoadFailure(trial.Source, $"replica {faulted.Id} on silo {faulted.Silo}: {faulted.Message}"));
         }
 

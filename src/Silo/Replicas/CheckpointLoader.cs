@@ -1,4 +1,5 @@
 using System.Text.Json;
+using IgptCluster.CommandLine;
 using IgptCluster.Contracts;
 using IgptCluster.Grains.Replicas;
 using IgptCluster.Imaging;
@@ -101,7 +102,7 @@ internal static class CheckpointLoader
     {
         float[] weight = new float[checkpoint.Config.Labels.Count * checkpoint.Config.EmbeddingSize];
         checkpoint.Read(WeightLayout.ClassifierHead, 0, weight);
-        return new LinearHead(new HeadDescription(ClassifierHead, checkpoint.Config.LayerCount, [.. checkpoint.Config.Labels]), weight, bias: []);
+        return new LinearHead(new HeadDescription(ClassifierHead, checkpoint.Config.LayerCount, [.. checkpoint.Config.Labels.Select(PrintableText.Escape)]), weight, bias: []);
     }
 
     static void CheckProcessor(Checkpoint checkpoint)

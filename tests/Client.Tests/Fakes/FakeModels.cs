@@ -6,7 +6,22 @@ namespace IgptCluster.Client.Tests.Fakes;
 
 internal sealed class FakeModels(FakeCluster cluster) : Models.ModelsBase
 {
-    public override Task<Model> Get(GetModelRequest request, ServerCallContext context) => cluster.AnswerAsync(request, context, new Model { Name = "fake" });
+    /// <summary>What clears a terminal, names its window and begins a line of its own.</summary>
+    internal const string Hostile = "a\u001b]0;pwned\u0007\u001b[2J\nigpt: fake line";
+
+    public override Task<Model> Get(GetModelRequest request, ServerCallContext context) => cluster.AnswerAsync(request, context, new Model
+    {
+        Name = request.Model,
+        Config = "{\n}\n",
+        Card = "a\u001b[2J\ncard",
+        Heads = { new Head { Name = "probe", Labels = { Hostile } } },
+    });
+
+    public override Task<ListModelsResponse> List(ListModelsRequest request, ServerCallContext context) => cluster.AnswerAsync(request, context, new ListModelsResponse
+    {
+        Models = { new Model { Name = Hostile } },
+        Failures = { new LoadFailure { Model = Hostile, Source = Hostile, Message = Hostile } },
+    });
 
     public override Task<Model> Load(LoadModelRequest request, ServerCallContext context) =>
         cluster.AnswerAsync(request, context, new Model { Name = request.Model, Replicas = { new Replica { State = "loading" } } });
