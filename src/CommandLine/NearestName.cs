@@ -6,7 +6,7 @@ public static class NearestName
     /// <summary>Finds the known name that is the fewest edits away: letters inserted, left out, replaced or swapped.</summary>
     /// <param name="given">What was given.</param>
     /// <param name="known">The known names.</param>
-    /// <returns>Null where none is near: more than a third of the letters differ, and it is no beginning of a known one.</returns>
+    /// <returns>Null where none is near: more than a third of the letters differ, and it is no beginning or end of a known one.</returns>
     public static string? Of(string given, IEnumerable<string> known)
     {
         string letters = string.Concat(given.ToLowerInvariant().Order());
@@ -21,8 +21,11 @@ public static class NearestName
             return ranked[0].Name;
         }
 
-        return given.TrimStart('-').Length > 0 ? ranked.FirstOrDefault(pair => pair.Name.StartsWith(given, StringComparison.OrdinalIgnoreCase)).Name : null;
+        return given.TrimStart('-').Length > 0 ? ranked.FirstOrDefault(pair => pair.Name.StartsWith(given, StringComparison.OrdinalIgnoreCase) || EndsWithWord(pair.Name, given)).Name : null;
     }
+
+    // At least four letters: shorter ends say nothing.
+    static bool EndsWithWord(string name, string given) => given.Length >= 4 && name.EndsWith(given, StringComparison.OrdinalIgnoreCase);
 
     // Optimal string alignment.
     static int Distance(string one, string other)

@@ -36,6 +36,22 @@ public sealed class HttpErrorTests(SharedSilo silo) : IClassFixture<SharedSilo>
     [InlineData("GET", "/v1/sessions/zz/events", null, 404, "NOT_FOUND", "session_id")]
     [InlineData("GET", "/v1/sessions/zz/events?from=1", null, 400, "INVALID_ARGUMENT", "from")]
     [InlineData("POST", "/v1/cluster/silos/nobody/drain", null, 400, "INVALID_ARGUMENT", "silo")]
+    [InlineData("PUT", "/v1/models/%0a%1b%5b31m", """{"source":"/nowhere"}""", 400, "INVALID_ARGUMENT", "model")]
+    [InlineData("PUT", "/v1/models/a%2f..%2fb", """{"source":"/nowhere"}""", 400, "INVALID_ARGUMENT", "model")]
+    [InlineData("GET", "/v1/models/a%2Fb", null, 400, "INVALID_ARGUMENT", "model")]
+    [InlineData("DELETE", "/v1/models/a/heads/b%2fc", null, 400, "INVALID_ARGUMENT", "head")]
+    [InlineData("GET", "/v1/sessions/a%2fb", null, 400, "INVALID_ARGUMENT", "session_id")]
+    [InlineData("GET", "/v1/sessions/a%2fb.png", null, 400, "INVALID_ARGUMENT", "session_id")]
+    [InlineData("POST", "/v1/cluster/silos/a%2fb/drain", null, 400, "INVALID_ARGUMENT", "silo")]
+    [InlineData("GET", "/v2/models/a%2fb", null, 400, "INVALID_ARGUMENT", "model")]
+    [InlineData("GET", "/v1/models/a%252fb", null, 404, "NOT_FOUND", "model")]
+    [InlineData("POST", "/v1/generate?foo=1", "{}", 400, "INVALID_ARGUMENT", "foo")]
+    [InlineData("POST", "/v1/classify?top_k=1", "{}", 400, "INVALID_ARGUMENT", "top_k")]
+    [InlineData("POST", "/v1/sessions/zz/fork?at_position=1", "{}", 400, "INVALID_ARGUMENT", "at_position")]
+    [InlineData("POST", "/v1/images/generations?foo=1", "{}", 400, "INVALID_ARGUMENT", "foo")]
+    [InlineData("POST", "/v1/images/edits?foo=1", null, 400, "INVALID_ARGUMENT", "foo")]
+    [InlineData("GET", "/v2?foo=1", null, 400, "INVALID_ARGUMENT", "foo")]
+    [InlineData("POST", "/v2/models/imagegpt/infer?foo=1", "{}", 400, "INVALID_ARGUMENT", "foo")]
     public async Task Request_ThatBreaksARule_IsAProblem(string method, string path, string? json, int status, string code, string field)
     {
         using var gateway = new HttpGateway(silo.Server.HttpAddress!);
@@ -53,6 +69,16 @@ public sealed class HttpErrorTests(SharedSilo silo) : IClassFixture<SharedSilo>
         Assert.Equal(("prompt_tokens", "the prompt has 2 tokens", "5000 to keep"), (Text("field"), Text("rule"), Text("value")));
 
         string? Text(string name) => problem.GetProperty(name).GetString();
+    }
+
+    [Theory]
+    [InlineData("/v1/sessions/zz/fork", """{"position":10}""", "there is no field 'position'; the nearest is 'atPosition'")]
+    [InlineData("/v1/generate", """{"sampling":{"temprature":1}}""", "there is no field 'temprature'; the nearest is 'temperature'")]
+    [InlineData("/v1/generate", """{"forced":[{"at":1}]}""", "there is no field 'at'")]
+    public async Task Body_UnknownField_NamesTheNearestOfItsMessage(string path, string json, string words)
+    {
+        using var gateway = new HttpGateway(silo.Server.HttpAddress!);
+        Assert.EndsWith(words, (await gateway.ProblemAsync(HttpGateway.Request(HttpMethod.Post, path, json), 400, "INVALID_ARGUMENT")).GetProperty("detail").GetString(), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -53,6 +53,7 @@ internal static class HttpExtensions
         app.UseMiddleware<ProblemResponses>();
         app.UseCors();
         app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
+        app.UseMiddleware<EncodedSlashes>();
         app.UseMiddleware<TranscodedRequests>();
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Google.Protobuf.Collections;
 using IgptCluster.CommandLine;
 using IgptCluster.Contracts;
@@ -31,12 +32,12 @@ internal sealed class InferenceParameters(MapField<string, InferParameter> given
     /// <param name="name">The parameter.</param>
     /// <exception cref="IgptException">InvalidArgument.</exception>
     public string Text(string name) => !given.TryGetValue(name, out InferParameter? value) ? ""
-        : value.HasStringParam ? value.StringParam : throw Require.Invalid($"parameters.{name}", $"must be a text; given {value}");
+        : value.HasStringParam ? value.StringParam : throw Require.Invalid($"parameters.{name}", $"must be a text; given {Shown(value)}");
 
     /// <summary>A switch; off if it is left out.</summary>
     /// <param name="name">The parameter.</param>
     /// <exception cref="IgptException">InvalidArgument.</exception>
-    public bool IsOn(string name) => given.TryGetValue(name, out InferParameter? value) && (value.HasBoolParam ? value.BoolParam : throw Require.Invalid($"parameters.{name}", $"must be true or false; given {value}"));
+    public bool IsOn(string name) => given.TryGetValue(name, out InferParameter? value) && (value.HasBoolParam ? value.BoolParam : throw Require.Invalid($"parameters.{name}", $"must be true or false; given {Shown(value)}"));
 
     /// <summary>A whole number that is not negative; null if it is left out.</summary>
     /// <param name="name">The parameter.</param>
@@ -44,7 +45,7 @@ internal sealed class InferenceParameters(MapField<string, InferParameter> given
     public ulong? Whole(string name) => !given.TryGetValue(name, out InferParameter? value) ? null
         : value.HasUint64Param ? value.Uint64Param
         : value is { HasInt64Param: true, Int64Param: >= 0 } ? (ulong)value.Int64Param
-        : throw Require.Invalid($"parameters.{name}", $"must be a whole number, at least 0; given {value}");
+        : throw Require.Invalid($"parameters.{name}", $"must be a whole number, at least 0; given {Shown(value)}");
 
     /// <summary>How colours are drawn.</summary>
     /// <exception cref="IgptException">InvalidArgument.</exception>
@@ -78,5 +79,16 @@ internal sealed class InferenceParameters(MapField<string, InferParameter> given
         : value.HasDoubleParam ? value.DoubleParam
         : value.HasInt64Param ? value.Int64Param
         : value.HasUint64Param ? value.Uint64Param
-        : throw Require.Invalid($"parameters.{name}", $"must be a number; given {value}");
+        : throw Require.Invalid($"parameters.{name}", $"must be a number; given {Shown(value)}");
+
+    /// <summary>A value as it was sent.</summary>
+    static string Shown(InferParameter value) => value.ParameterChoiceCase switch
+    {
+        InferParameter.ParameterChoiceOneofCase.BoolParam => value.BoolParam ? "true" : "false",
+        InferParameter.ParameterChoiceOneofCase.StringParam => Echo.Quoted(value.StringParam),
+        InferParameter.ParameterChoiceOneofCase.Int64Param => value.Int64Param.ToString(CultureInfo.InvariantCulture),
+        InferParameter.ParameterChoiceOneofCase.Uint64Param => value.Uint64Param.ToString(CultureInfo.InvariantCulture),
+        InferParameter.ParameterChoiceOneofCase.DoubleParam => value.DoubleParam.ToString("R", CultureInfo.InvariantCulture),
+        _ => "nothing",
+    };
 }

@@ -77,7 +77,7 @@ internal sealed record Tensor(string Name, string Datatype, long[] Shape, ReadOn
     /// <exception cref="IgptException">InvalidArgument.</exception>
     public Tensor Checked()
     {
-        Require.That(Shape.All(side => side is >= 0 and <= int.MaxValue) && Count is >= 0 and <= int.MaxValue, $"inputs.{Name}", $"each dimension must be at least 0; given [{string.Join(", ", Shape)}]");
+        Require.That(Shape.All(side => side is >= 0 and <= int.MaxValue) && Count is >= 0 and <= int.MaxValue, $"inputs.{Name}", $"each dimension, and the number of elements, must be 0 … {int.MaxValue}; given [{string.Join(", ", Shape)}]");
         long given = ElementSize is { } size ? Raw.Length / size : Elements().Count;
         Require.That(given == Count && (ElementSize is not { } exact || Raw.Length == given * exact), $"inputs.{Name}", $"a tensor of [{string.Join(", ", Shape)}] has {Count} elements; given {given}");
         return this;

@@ -28,6 +28,6 @@ internal static class UploadEndpoints
         {
             TRequest request = await FormMessages.ReadAsync(http.Request, "images", take);
             return TypedResults.Content(JsonMessages.Format(await calls.CallAsync(http, descriptor, request, method(service))), "application/json", System.Text.Encoding.UTF8);
-        }).Accepts<IFormFile>(FormMessages.Multipart).ExcludeFromDescription(); // Described with the JSON of the route.
+        }).WithoutQuery().Accepts<IFormFile>(FormMessages.Multipart).ExcludeFromDescription(); // Described with the JSON of the route.
     }
 }

@@ -27,7 +27,7 @@ internal static class InferenceEndpoints
     public static void MapInference(this IEndpointRouteBuilder routes)
     {
         RouteGroupBuilder group = routes.MapGroup("/v2");
-        group.WithMetadata(new InferenceErrors());
+        group.WithMetadata(new InferenceErrors()).WithoutQuery();
         group.MapGet("/health/live", () => TypedResults.Json(new { live = true })).Describe("Inference_ServerLive", Tag, "200 while this gateway lives", Json);
         group.MapGet("/health/ready", (HttpContext http, ServiceCalls calls, InferenceService service) => ReadyAsync(calls.CallAsync(http, Rpc(nameof(service.ServerReady)), new ServerReadyRequest(), service.ServerReady), answer => answer.Ready))
             .Describe("Inference_ServerReady", Tag, "200 once some model takes work", Json);

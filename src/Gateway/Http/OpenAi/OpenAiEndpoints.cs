@@ -16,11 +16,13 @@ internal static class OpenAiEndpoints
         routes.MapPost("/v1/images/generations", (HttpContext http, OpenAiImages images) => images.GenerateAsync(http))
             .Describe("Images_Generate", Tag, "Images from nothing, by OpenAI's images API; the prompt must be empty", "application/json")
             .AddOpenApiOperationTransformer((operation, _, _) => AddBody(operation, "application/json"))
-            .WithMetadata(new OpenAiErrors());
+            .WithMetadata(new OpenAiErrors())
+            .WithoutQuery();
         routes.MapPost("/v1/images/edits", (HttpContext http, OpenAiImages images) => images.EditAsync(http))
             .Describe("Images_Edit", Tag, "An image painted anew where a mask is transparent, by OpenAI's images API", "application/json")
             .AddOpenApiOperationTransformer((operation, _, _) => AddBody(operation, FormMessages.Multipart, "image", "mask"))
-            .WithMetadata(new OpenAiErrors());
+            .WithMetadata(new OpenAiErrors())
+            .WithoutQuery();
     }
 
     static Task AddBody(OpenApiOperation operation, string type, params string[] files)

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using IgptCluster.CommandLine;
@@ -64,11 +65,11 @@ internal static class JsonMessages
         }
         catch (Exception broken) when (broken is InvalidProtocolBufferException or InvalidJsonException or DecoderFallbackException or FormatException or OverflowException)
         {
-            throw new IgptException(IgptErrorCode.InvalidArgument, $"the body must be the JSON of {descriptor.FullName} (see /openapi/v1.json): {Reason(broken, descriptor)}") { Field = "body" };
+            throw new IgptException(IgptErrorCode.InvalidArgument, $"the body must be the JSON of {descriptor.FullName} (see /openapi/v1.json): {Reason(broken, json, descriptor)}") { Field = "body" };
         }
     }
 
-    static string Reason(Exception broken, MessageDescriptor descriptor)
+    static string Reason(Exception broken, byte[] json, MessageDescriptor descriptor)
     {
         const string Unknown = "Unknown field: ";
         if (broken is DecoderFallbackException)
@@ -82,21 +83,50 @@ internal static class JsonMessages
         }
 
         string name = broken.Message[Unknown.Length..];
-        string nearest = NearestName.Of(name, Names(descriptor, [])) is { } known ? $"; the nearest is '{known}'" : "";
+        string nearest = NearestName.Of(name, (HolderOf(name, json, descriptor) ?? descriptor).Fields.InFieldNumberOrder().Select(field => field.JsonName)) is { } known ? $"; the nearest is '{known}'" : "";
         return $"there is no field {Echo.Quoted(name)}{nearest}";
     }
 
-    /// <summary>The names of the fields of a message and of the messages in it: the parser does not tell in which one the unknown field was.</summary>
-    static HashSet<string> Names(MessageDescriptor descriptor, HashSet<string> names)
+    /// <summary>The message in which a field is unknown: the parser does not tell. Null where the JSON is none.</summary>
+    static MessageDescriptor? HolderOf(string name, byte[] json, MessageDescriptor descriptor)
     {
-        foreach (FieldDescriptor field in descriptor.Fields.InFieldNumberOrder())
+        try
         {
-            if (names.Add(field.JsonName) && field.FieldType == FieldType.Message)
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 100 });
+            return HolderOf(name, document.RootElement, descriptor);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    static MessageDescriptor? HolderOf(string name, JsonElement given, MessageDescriptor descriptor)
+    {
+        if (given.ValueKind == JsonValueKind.Array)
+        {
+            return given.EnumerateArray().Select(one => HolderOf(name, one, descriptor)).FirstOrDefault(holder => holder is not null);
+        }
+
+        if (given.ValueKind != JsonValueKind.Object)
+        {
+            return null;
+        }
+
+        foreach (JsonProperty property in given.EnumerateObject())
+        {
+            FieldDescriptor? field = descriptor.Fields.InFieldNumberOrder().FirstOrDefault(field => field.JsonName == property.Name || field.Name == property.Name);
+            if (field is null && property.Name == name)
             {
-                Names(field.MessageType, names);
+                return descriptor;
+            }
+
+            if (field is { IsMap: false, FieldType: FieldType.Message } && HolderOf(name, property.Value, field.MessageType) is { } holder)
+            {
+                return holder;
             }
         }
 
-        return names;
+        return null;
     }
 }

@@ -24,6 +24,27 @@ internal static class QueryFields
         }
     }
 
+    /// <summary>Refuses all parameters, for a route whose fields are in its path and its body.</summary>
+    /// <param name="query">The query.</param>
+    /// <exception cref="IgptException">InvalidArgument: there are some.</exception>
+    public static void RequireNone(IQueryCollection query)
+    {
+        if (query.Keys.FirstOrDefault() is { } unknown)
+        {
+            throw Require.Invalid(Echo.Cut(unknown, Echo.MaxLength), "there is no such parameter: the route takes none in its query");
+        }
+    }
+
+    /// <summary>An endpoint, or a group of them, that refuses all parameters.</summary>
+    /// <typeparam name="T">What builds it.</typeparam>
+    /// <param name="endpoint">The endpoint.</param>
+    public static T WithoutQuery<T>(this T endpoint)
+        where T : IEndpointConventionBuilder => endpoint.AddEndpointFilter((call, next) =>
+    {
+        RequireNone(call.HttpContext.Request.Query);
+        return next(call);
+    });
+
     /// <summary>Sets a field.</summary>
     /// <param name="message">The message.</param>
     /// <param name="path">The field's name, with the names of the messages that it is in.</param>

@@ -19,9 +19,13 @@ internal sealed class TranscodedRequests(RequestDelegate next)
         if (context.GetEndpoint()?.Metadata.GetMetadata<GrpcJsonTranscodingMetadata>() is { } route)
         {
             MessageDescriptor message = route.MethodDescriptor.InputType;
-            QueryFields.Read(context.Request.Query, message.Parser.ParseFrom([]));
-            if (route.HttpRule.Body.Length > 0)
+            if (route.HttpRule.Body.Length == 0)
             {
+                QueryFields.Read(context.Request.Query, message.Parser.ParseFrom([]));
+            }
+            else
+            {
+                QueryFields.RequireNone(context.Request.Query);
                 byte[] json = await JsonMessages.ReadBytesAsync(context.Request);
                 _ = JsonMessages.Parse(json, message);
                 context.Request.ContentType = "application/json";

@@ -22,7 +22,7 @@ internal static class StreamEndpoints
     /// <param name="routes">The process's routes.</param>
     public static void MapStreams(this IEndpointRouteBuilder routes)
     {
-        routes.MapPost("/v1/generate", GenerateAsync).WithMetadata(GenerateRpc).ExcludeFromDescription();
+        routes.MapPost("/v1/generate", GenerateAsync).WithoutQuery().WithMetadata(GenerateRpc).ExcludeFromDescription();
         routes.MapGet("/v1/sessions/{session_id}/events", AttachAsync).WithMetadata(AttachRpc).ExcludeFromDescription();
         routes.MapGet("/v1/cluster/events", WatchAsync).WithMetadata(WatchRpc).ExcludeFromDescription();
     }
