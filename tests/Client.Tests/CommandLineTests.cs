@@ -122,8 +122,10 @@ public sealed class CommandLineTests : ClientTest
         Assert.StartsWith("{", (await RunAsync([.. arguments, "--json"])).Output, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task Generate_Interrupted_KeepsThePictureAsFarAsMade()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Generate_Interrupted_KeepsThePictureAndNamesTheSessionsThatGoOn(bool outlives)
     {
         using var interrupt = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
         Fake.Streams.Enqueue(async call =>
@@ -133,9 +135,10 @@ public sealed class CommandLineTests : ClientTest
         });
         using var output = new ArrivalWriter("\"tokens\"", interrupt.Cancel);
         using var error = new StringWriter();
-        int code = await CliApplication.RunAsync(["generate", "--json", "-o", Picture, "--address", $"{Gateways[0].Address}"], output, error, interrupt.Token);
+        int code = await CliApplication.RunAsync(["generate", "--json", "-o", Picture, "--address", $"{Gateways[0].Address}", .. outlives ? ["--ttl", "100"] : Array.Empty<string>()], output, error, interrupt.Token);
         Assert.Equal(ExitCode.Interrupted, code);
         Assert.Contains("as far as made", error.ToString(), StringComparison.Ordinal);
+        Assert.Equal(outlives, error.ToString().Contains("session session0 goes on; follow it with: igpt sessions attach session0", StringComparison.Ordinal));
         Assert.True(File.Exists(Picture));
     }
 

@@ -88,6 +88,6 @@ internal sealed class GenerationCommands
         return request;
     }
 
-    Task<int> RunAsync(ParseResult parsed, CliContext context, GenerateRequest request) => new GenerationRun(context, _pictures.Read(parsed)).RunAsync(
+    Task<int> RunAsync(ParseResult parsed, CliContext context, GenerateRequest request) => new GenerationRun(context, _pictures.Read(parsed), outlives: parsed.GetValue(_ttl) > 0).RunAsync(
         context.Client.GenerateAsync(request, context.Deadline, context.CancellationToken), (int)request.Samples);
 }

@@ -60,7 +60,7 @@ internal static class SessionChangeCommands
             Session session = await call(parsed, await SessionCommands.ResolveAsync(parsed, id, context), sampling.Read(parsed), forced, context);
             int exit = SessionCommands.Show(context, session);
             return parsed.GetValue(attach)
-                ? await new GenerationRun(context, settings).RunAsync(
+                ? await new GenerationRun(context, settings, outlives: true).RunAsync(
                     context.Client.AttachAsync(new AttachRequest { SessionId = session.SessionId }, context.Deadline, context.CancellationToken), samples: 1)
                 : exit;
         });

@@ -41,7 +41,7 @@ internal static class SessionCommands
         {
             PictureSettings settings = pictures.Read(parsed);
             var request = new AttachRequest { SessionId = await ResolveAsync(parsed, id, context), FromPosition = parsed.GetValue(from) ?? 0 };
-            return await new GenerationRun(context, settings).RunAsync(context.Client.AttachAsync(request, context.Deadline, context.CancellationToken), samples: 1);
+            return await new GenerationRun(context, settings, outlives: true).RunAsync(context.Client.AttachAsync(request, context.Deadline, context.CancellationToken), samples: 1);
         });
         return command;
     }

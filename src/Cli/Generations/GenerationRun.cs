@@ -9,7 +9,10 @@ using Spectre.Console;
 namespace IgptCluster.Cli.Generations;
 
 /// <summary>Follows a stream to its end, with progress, and writes what came of it. A stream without its ends is an error.</summary>
-internal sealed class GenerationRun(CliContext context, PictureSettings pictures)
+/// <param name="context">What the command works with.</param>
+/// <param name="pictures">What to write.</param>
+/// <param name="outlives">Whether the sessions go on when this client leaves.</param>
+internal sealed class GenerationRun(CliContext context, PictureSettings pictures, bool outlives)
 {
     static readonly TimeSpan FrameDelay = TimeSpan.FromMilliseconds(60);
     static readonly TimeSpan LastFrameDelay = TimeSpan.FromSeconds(2);
@@ -43,7 +46,7 @@ internal sealed class GenerationRun(CliContext context, PictureSettings pictures
         }
         catch (Exception interrupted) when (_samples.Count > 0 && interrupted is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled })
         {
-            throw new CliException(ExitCode.Interrupted, $"interrupted{Kept()}");
+            throw new CliException(ExitCode.Interrupted, $"interrupted{Kept()}{GoingOn()}");
         }
         catch (RpcException broken) when (_samples.Count > 0 && broken.StatusCode is not StatusCode.Cancelled)
         {
@@ -164,6 +167,11 @@ internal sealed class GenerationRun(CliContext context, PictureSettings pictures
         string[] written = [.. _samples.Values.Select((sample, number) => (sample, number)).Where(pair => pair.sample.HasColours).SelectMany(pair => Write(pair.sample, pair.number))];
         return written.Length > 0 ? $": wrote {string.Join(" and ", written)} as far as made" : "";
     }
+
+    /// <summary>The sessions that go on without this client, and how to follow each, a line for each.</summary>
+    string GoingOn() => outlives
+        ? string.Concat(_samples.Values.Where(sample => sample.Finished is null).Select(sample => $"\nsession {sample.SessionId} goes on; follow it with: igpt sessions attach {sample.SessionId}"))
+        : "";
 
     string HowToGoOn() => _samples.Values.FirstOrDefault(sample => sample.Finished is null) is { } open
         ? $"If the session is still there, follow it with: igpt sessions attach {open.SessionId}"
