@@ -71,7 +71,7 @@ public sealed class SessionBranchTests : IDisposable
         _steps.Release(1000);
         ISessionGrain session = await StartAsync(cluster, Lasting);
         await ReadAsync(session, Prompt.Length);
-        while (_steps.Wait(0))
+        while (_steps.Wait(0, Cancelled))
         {
             // No step is left: the new story does not end before the rewind is answered.
         }
